@@ -1,0 +1,2 @@
+//! The broker as a library.
+fn main() {}
