@@ -1,0 +1,76 @@
+"""Runs one module of the Eclipse Paho interoperability tests and says how each test went.
+
+The module comes from a checkout, in whose interoperability folder this is started; it keeps its settings in globals
+that its own main program fills, so they are filled here.
+
+    python3 paho_suite.py client_test5 127.0.0.1 1883 [PART OF A TEST'S NAME]
+"""
+
+import importlib
+import json
+import logging
+import os
+import signal
+import sys
+import time
+import traceback
+import unittest
+
+# Some tests wait in a loop without an end of its own; the longest honest one takes about twenty seconds.
+LIMIT_SECONDS = 60
+
+
+class OneLineEach(unittest.TestResult):
+    """Says one line of JSON for each test, when it is over."""
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.started = time.monotonic()
+        signal.alarm(LIMIT_SECONDS)
+
+    def say(self, test, passed, detail=""):
+        signal.alarm(0)
+        seconds = round(time.monotonic() - getattr(self, "started", time.monotonic()), 1)
+        name = test.id().removeprefix("__main__.")
+        print(json.dumps({"test": name, "passed": passed, "seconds": seconds, "detail": detail}), flush=True)
+
+    def addSuccess(self, test):
+        self.say(test, True)
+
+    def addFailure(self, test, err):
+        self.say(test, False, "".join(traceback.format_exception(*err)))
+
+    # Set-up of the whole class fails by this way too.
+    addError = addFailure
+
+
+def out_of_time(_signal, _frame):
+    raise TimeoutError(f"not over after {LIMIT_SECONDS} s")
+
+
+def all_tests(module, part):
+    names = unittest.TestLoader().getTestCaseNames(module.Test)
+    if hasattr(module.Test, "will_message_test"):
+        names.append("will_message_test")  # A test in all but its name.
+    return unittest.TestSuite(module.Test(name) for name in names if part in name)
+
+
+def main():
+    module_name, host, port = sys.argv[1:4]
+    part = sys.argv[4] if len(sys.argv) > 4 else ""
+    sys.path.insert(0, os.getcwd())
+    module = importlib.import_module(module_name)
+    module.host, module.port = host, int(port)
+    module.topics = ("TopicA", "TopicA/B", "Topic/C", "TopicA/C", "/TopicA")
+    module.wildtopics = ("TopicA/+", "+/C", "#", "/#", "/+", "+/+", "TopicA/#")
+    module.nosubscribe_topics = ("test/nosubscribe",)
+    module.topic_prefix = "client_test5/"
+    logging.getLogger().setLevel(logging.ERROR)
+    signal.signal(signal.SIGALRM, out_of_time)
+    all_tests(module, part).run(OneLineEach())
+    sys.stdout.flush()
+    # The suite leaves threads behind that wait on sockets for ever.
+    os._exit(0)
+
+
+main()

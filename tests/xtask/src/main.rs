@@ -1,0 +1,66 @@
+//! The project's chores, as `cargo xtask COMMAND`: one file per command.
+//!
+//! Nothing here is linked into the broker. A command does its own set-up, says on standard output what it does, bounds
+//! every wait, ends only processes that it started, and exits non-zero when anything failed.
+#![allow(
+    clippy::print_stdout,
+    reason = "a command line tool talks on standard output"
+)]
+
+mod broker;
+mod check;
+mod foreign;
+mod fuzz;
+mod paho;
+mod process;
+mod setup;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// What went wrong, in words for the person at the terminal.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// The result of a step that can fail.
+type Outcome<T = ()> = Result<T, Failure>;
+
+/// The project's chores.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Everything that must hold before a change lands: format, lints, docs, licences, tests.
+    Check,
+    /// The whole test suite, with its set-up.
+    Test(test::Arguments),
+    /// Clients written elsewhere against the broker: mosquitto, paho-mqtt, MQTT.js, rumqttc.
+    Foreign(foreign::Arguments),
+    /// The Eclipse Paho interoperability tests, from a checkout.
+    Paho(paho::Arguments),
+    /// The fuzz targets, each for some seconds.
+    Fuzz(fuzz::Arguments),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Check => check::run(),
+        Command::Test(arguments) => test::run(&arguments),
+        Command::Foreign(arguments) => foreign::run(&arguments),
+        Command::Paho(arguments) => paho::run(&arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
