@@ -42,7 +42,7 @@ pub enum DecodeErrorKind {
     #[error("the packet of {n_bytes} bytes is larger than the maximum packet size {maximum}")]
     PacketTooLarge {
         /// The whole packet.
-        n_bytes: u32,
+        n_bytes: usize,
         /// The limit.
         maximum: u32,
     },
@@ -166,7 +166,9 @@ impl DecodeError {
             | Kind::RetainHandling
             | Kind::NoLocalShared => ReasonCode::ProtocolError,
             Kind::PacketTooLarge { .. } => ReasonCode::PacketTooLarge,
-            Kind::ProtocolName { .. } | Kind::ProtocolLevel(_) => ReasonCode::UnsupportedProtocolVersion,
+            Kind::ProtocolName { .. } | Kind::ProtocolLevel(_) => {
+                ReasonCode::UnsupportedProtocolVersion
+            }
             Kind::TopicName(_) => ReasonCode::TopicNameInvalid,
             Kind::TopicAliasZero => ReasonCode::TopicAliasInvalid,
         }
@@ -174,13 +176,14 @@ impl DecodeError {
 
     /// For an unsupported protocol: whether the peer reads a CONNACK of 3.1.1 rather than one of 5.0.
     ///
-    /// `Some(true)` for MQTT 3.1 and for levels below 5, `Some(false)` for later ones; `None` if the protocol name says
+    /// `Some(true)` for MQTT 3.1 and for levels below 5, also with the high bit that bridges set; `Some(false)` for later
+    /// ones; `None` if the protocol name says
     /// that the peer does not speak MQTT at all, which calls for closing without an answer, and for other errors.
     #[must_use]
     pub const fn v3_like(&self) -> Option<bool> {
         match self.kind {
             DecodeErrorKind::ProtocolName { v3_like: true } => Some(true),
-            DecodeErrorKind::ProtocolLevel(level) => Some(level < 5),
+            DecodeErrorKind::ProtocolLevel(level) => Some(level & 0x7f < 5),
             _ => None,
         }
     }
@@ -228,4 +231,27 @@ pub enum EncodeError {
     /// QoS 1 or 2 without a Packet Identifier, or QoS 0 with one [MQTT-2.2.1-2].
     #[error("the packet identifier does not fit the QoS")]
     PacketIdentifier,
+    /// DUP with QoS 0 [MQTT-3.3.1-2].
+    #[error("DUP is set in a QoS 0 message")]
+    DupWithQoS0,
+    /// Neither a Topic Name nor, in 5.0, a Topic Alias.
+    #[error("there is neither a topic name nor a topic alias")]
+    TopicNameMissing,
+    /// A Reason Code that the packet may not carry.
+    #[error("{packet_type} cannot say {reason}")]
+    ReasonCode {
+        /// What was to be said.
+        reason: ReasonCode,
+        /// Where.
+        packet_type: PacketType,
+    },
+    /// SUBSCRIBE or UNSUBSCRIBE without a Topic Filter, SUBACK or UNSUBACK without a code.
+    #[error("the list is empty")]
+    EmptyList,
+    /// No Local on a Shared Subscription [MQTT-3.8.3-4].
+    #[error("no local is set on a shared subscription")]
+    NoLocalShared,
+    /// Authentication Data without a method, or AUTH without one.
+    #[error("the authentication method is missing")]
+    AuthenticationMethodMissing,
 }

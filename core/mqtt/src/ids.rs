@@ -179,10 +179,16 @@ mod tests {
     #[test]
     fn numbers_outside_their_range_do_not_exist() {
         assert_eq!(PacketIdentifier::new(0), None);
-        assert_eq!(PacketIdentifier::new(u16::MAX).map(PacketIdentifier::next), Some(PacketIdentifier::FIRST));
+        assert_eq!(
+            PacketIdentifier::new(u16::MAX).map(PacketIdentifier::next),
+            Some(PacketIdentifier::FIRST)
+        );
         assert_eq!(SubscriptionIdentifier::new(0), None);
         assert_eq!(SubscriptionIdentifier::new(268_435_456), None);
-        assert_eq!(SubscriptionIdentifier::new(268_435_455).map(SubscriptionIdentifier::get), Some(268_435_455));
+        assert_eq!(
+            SubscriptionIdentifier::new(268_435_455).map(SubscriptionIdentifier::get),
+            Some(268_435_455)
+        );
     }
 
     /// [MQTT-4.8.2-1], [MQTT-4.8.2-2]

@@ -131,7 +131,9 @@ impl UserProperties {
     /// No properties; does not allocate.
     #[must_use]
     pub const fn new() -> Self {
-        Self { encoded: Vec::new() }
+        Self {
+            encoded: Vec::new(),
+        }
     }
 
     /// Adds a pair after the others. Names may repeat [MQTT-3.3.2-18].
@@ -176,9 +178,11 @@ impl UserProperties {
 
     /// The same pairs, borrowed.
     #[must_use]
-    #[expect(clippy::should_implement_trait, reason = "the borrowed form is a value and not a reference")]
     pub fn as_ref(&self) -> UserPropertiesRef<'_> {
-        UserPropertiesRef { raw: &self.encoded, encoded_len: self.encoded.len() }
+        UserPropertiesRef {
+            raw: &self.encoded,
+            encoded_len: self.encoded.len(),
+        }
     }
 }
 
@@ -201,7 +205,11 @@ impl<'a> UserPropertiesRef<'a> {
     /// Whole properties that were checked before; `encoded_len` bytes of them are User Properties.
     pub(crate) fn from_checked(raw: &'a [u8], encoded_len: usize) -> Self {
         // An empty list does not hold on to the packet.
-        if encoded_len == 0 { Self::default() } else { Self { raw, encoded_len } }
+        if encoded_len == 0 {
+            Self::default()
+        } else {
+            Self { raw, encoded_len }
+        }
     }
 
     /// True if there is no pair. Constant time.
@@ -225,7 +233,9 @@ impl<'a> UserPropertiesRef<'a> {
     /// The pairs in their order.
     #[must_use]
     pub fn iter(self) -> UserPropertiesIter<'a> {
-        UserPropertiesIter { properties: RawProperties { rest: self.raw } }
+        UserPropertiesIter {
+            properties: RawProperties { rest: self.raw },
+        }
     }
 
     /// An own copy, free of the packet.
@@ -283,11 +293,17 @@ impl<'a> Iterator for UserPropertiesIter<'a> {
     type Item = (&'a str, &'a str);
 
     fn next(&mut self) -> Option<(&'a str, &'a str)> {
-        let pair = self.properties.find(|property| property.id == PropertyId::UserProperty)?.value;
+        let pair = self
+            .properties
+            .find(|property| property.id == PropertyId::UserProperty)?
+            .value;
         let (name, rest) = split_prefixed(pair)?;
         let (value, _) = split_prefixed(rest)?;
         // Both were checked when the packet was decoded or the pair was pushed.
-        Some((std::str::from_utf8(name).ok()?, std::str::from_utf8(value).ok()?))
+        Some((
+            std::str::from_utf8(name).ok()?,
+            std::str::from_utf8(value).ok()?,
+        ))
     }
 }
 
@@ -329,7 +345,11 @@ impl<'a> Iterator for RawProperties<'a> {
         };
         let (whole, rest) = self.rest.split_at_checked(1 + value_len)?;
         self.rest = rest;
-        Some(RawProperty { id, value: whole.get(1..)?, whole })
+        Some(RawProperty {
+            id,
+            value: whole.get(1..)?,
+            whole,
+        })
     }
 }
 
@@ -356,9 +376,10 @@ impl PropertyId {
             | Self::WildcardSubscriptionAvailable
             | Self::SubscriptionIdentifierAvailable
             | Self::SharedSubscriptionAvailable => WireType::Byte,
-            Self::ServerKeepAlive | Self::ReceiveMaximum | Self::TopicAliasMaximum | Self::TopicAlias => {
-                WireType::TwoByteInteger
-            }
+            Self::ServerKeepAlive
+            | Self::ReceiveMaximum
+            | Self::TopicAliasMaximum
+            | Self::TopicAlias => WireType::TwoByteInteger,
             Self::MessageExpiryInterval
             | Self::SessionExpiryInterval
             | Self::WillDelayInterval
@@ -391,9 +412,14 @@ fn split_prefixed(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 
 fn checked_len(text: &str) -> Result<u16, EncodeError> {
     if text.contains('\0') {
-        return Err(EncodeError::NullCharacter { field: "user property" });
+        return Err(EncodeError::NullCharacter {
+            field: "user property",
+        });
     }
-    u16::try_from(text.len()).map_err(|_| EncodeError::FieldTooLong { field: "user property", n_bytes: text.len() })
+    u16::try_from(text.len()).map_err(|_| EncodeError::FieldTooLong {
+        field: "user property",
+        n_bytes: text.len(),
+    })
 }
 
 #[cfg(test)]
@@ -407,7 +433,10 @@ mod tests {
         for (name, value) in [("a", "1"), ("", ""), ("a", "2")] {
             properties.push(name, value).expect("short");
         }
-        assert_eq!(properties.iter().collect::<Vec<_>>(), [("a", "1"), ("", ""), ("a", "2")]);
+        assert_eq!(
+            properties.iter().collect::<Vec<_>>(),
+            [("a", "1"), ("", ""), ("a", "2")]
+        );
         assert_eq!((properties.len(), properties.encoded_len()), (3, 19));
         assert_eq!(properties.as_ref().to_owned(), properties);
     }
@@ -422,17 +451,38 @@ mod tests {
 
     #[test]
     fn other_properties_in_between_are_skipped() {
-        let raw = [&[0x01, 1][..], &[0x26, 0, 1, b'a', 0, 1, b'b'], &[0x0b, 0x80, 1], &[0x26, 0, 0, 0, 0], &[0x03, 0, 1, b'x']].concat();
+        let raw = [
+            &[0x01, 1][..],
+            &[0x26, 0, 1, b'a', 0, 1, b'b'],
+            &[0x0b, 0x80, 1],
+            &[0x26, 0, 0, 0, 0],
+            &[0x03, 0, 1, b'x'],
+        ]
+        .concat();
         let properties = UserPropertiesRef::from_checked(&raw, 12);
-        assert_eq!(properties.iter().collect::<Vec<_>>(), [("a", "b"), ("", "")]);
+        assert_eq!(
+            properties.iter().collect::<Vec<_>>(),
+            [("a", "b"), ("", "")]
+        );
         assert_eq!(properties.to_owned().as_ref(), properties);
         assert_eq!(properties.to_owned().encoded_len(), 12);
     }
 
     #[test]
     fn bytes_that_were_never_checked_end_the_walk() {
-        for raw in [&[0x26][..], &[0x26, 0, 5, b'a'], &[0x26, 0, 0, 0], &[0xff], &[0x0b, 0x80], &[0x26, 0, 1, 0xff, 0, 0]] {
-            assert_eq!(UserPropertiesRef::from_checked(raw, 1).iter().count(), 0, "{raw:x?}");
+        for raw in [
+            &[0x26][..],
+            &[0x26, 0, 5, b'a'],
+            &[0x26, 0, 0, 0],
+            &[0xff],
+            &[0x0b, 0x80],
+            &[0x26, 0, 1, 0xff, 0, 0],
+        ] {
+            assert_eq!(
+                UserPropertiesRef::from_checked(raw, 1).iter().count(),
+                0,
+                "{raw:x?}"
+            );
         }
     }
 }

@@ -233,10 +233,17 @@ mod tests {
             assert_eq!(ReasonCode::from_u8(*code as u8), Some(*code));
             assert_eq!(ReasonCode::from_name(code.name()), Some(*code));
             assert!(!code.packets().is_empty());
-            assert_eq!(code.v311_connect_return_code() == 0, !code.is_error(), "{code}");
+            assert_eq!(
+                code.v311_connect_return_code() == 0,
+                !code.is_error(),
+                "{code}"
+            );
         }
         assert!(ReasonCode::ALL.is_sorted());
-        assert_eq!((0..=255).filter_map(ReasonCode::from_u8).count(), ReasonCode::ALL.len());
+        assert_eq!(
+            (0..=255).filter_map(ReasonCode::from_u8).count(),
+            ReasonCode::ALL.len()
+        );
     }
 
     #[test]

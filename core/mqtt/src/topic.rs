@@ -166,7 +166,11 @@ impl TopicFilter {
             }
         };
         let has_wildcard = check_wildcards(filter)?;
-        Ok(Self { text: text.into(), filter_start, has_wildcard })
+        Ok(Self {
+            text: text.into(),
+            filter_start,
+            has_wildcard,
+        })
     }
 
     /// The whole text as the client wrote it, with the share prefix.
@@ -184,7 +188,8 @@ impl TopicFilter {
     /// The Share Name, if this is the filter of a Shared Subscription.
     #[must_use]
     pub fn share_name(&self) -> Option<&str> {
-        self.text.get(SHARE_PREFIX.len()..self.filter_start.checked_sub(1)?)
+        self.text
+            .get(SHARE_PREFIX.len()..self.filter_start.checked_sub(1)?)
     }
 
     /// True if this is the filter of a Shared Subscription.
@@ -318,8 +323,14 @@ mod tests {
             ("/", Ok(false)),
             ("a b/ c", Ok(false)),
             ("+/tennis/#", Ok(true)),
-            ("sport/tennis/#/ranking", Err(TopicError::MultiLevelWildcardMisplaced)),
-            ("sport/tennis#", Err(TopicError::MultiLevelWildcardMisplaced)),
+            (
+                "sport/tennis/#/ranking",
+                Err(TopicError::MultiLevelWildcardMisplaced),
+            ),
+            (
+                "sport/tennis#",
+                Err(TopicError::MultiLevelWildcardMisplaced),
+            ),
             ("##", Err(TopicError::MultiLevelWildcardMisplaced)),
             ("sport+", Err(TopicError::SingleLevelWildcardMisplaced)),
             ("sport/+a/b", Err(TopicError::SingleLevelWildcardMisplaced)),
@@ -331,18 +342,28 @@ mod tests {
             ("$share/a#/a", Err(TopicError::ShareNameInvalid)),
             ("$share/name", Err(TopicError::ShareFilterMissing)),
             ("$share/name/", Err(TopicError::ShareFilterMissing)),
-            ("$share/name/a/#/b", Err(TopicError::MultiLevelWildcardMisplaced)),
+            (
+                "$share/name/a/#/b",
+                Err(TopicError::MultiLevelWildcardMisplaced),
+            ),
             ("$share/name/a", Ok(false)),
             ("$share/name//+", Ok(true)),
         ] {
-            assert_eq!(TopicFilter::parse(filter).map(|filter| filter.has_wildcard()), expected, "{filter:.40}");
+            assert_eq!(
+                TopicFilter::parse(filter).map(|filter| filter.has_wildcard()),
+                expected,
+                "{filter:.40}"
+            );
         }
     }
 
     #[test]
     fn a_shared_filter_knows_its_parts() {
         let shared = TopicFilter::parse("$share/consumers//a/+").expect("well formed");
-        assert_eq!((shared.share_name(), shared.filter()), (Some("consumers"), "/a/+"));
+        assert_eq!(
+            (shared.share_name(), shared.filter()),
+            (Some("consumers"), "/a/+")
+        );
         assert_eq!(shared.as_str(), "$share/consumers//a/+");
         let plain = TopicFilter::parse("a/+").expect("well formed");
         assert_eq!((plain.share_name(), plain.filter()), (None, "a/+"));
@@ -370,8 +391,16 @@ mod tests {
     fn filters_match_as_the_examples_of_the_standard_say() {
         for (filter, topic, expected) in [
             ("sport/tennis/player1/#", "sport/tennis/player1", true),
-            ("sport/tennis/player1/#", "sport/tennis/player1/ranking", true),
-            ("sport/tennis/player1/#", "sport/tennis/player1/score/wimbledon", true),
+            (
+                "sport/tennis/player1/#",
+                "sport/tennis/player1/ranking",
+                true,
+            ),
+            (
+                "sport/tennis/player1/#",
+                "sport/tennis/player1/score/wimbledon",
+                true,
+            ),
             ("sport/#", "sport", true),
             ("sport/#", "sports", false),
             ("#", "a/b", true),

@@ -33,10 +33,18 @@ fn read_long(bytes: &[u8]) -> Varint {
         if byte & 0x80 == 0 {
             // A last byte of zero adds nothing, so fewer bytes would have done [MQTT-1.5.5-1].
             let minimal = index == 0 || *byte != 0;
-            return if minimal { Varint::Value(value, index + 1) } else { Varint::Malformed };
+            return if minimal {
+                Varint::Value(value, index + 1)
+            } else {
+                Varint::Malformed
+            };
         }
     }
-    if bytes.len() < 4 { Varint::Incomplete } else { Varint::Malformed }
+    if bytes.len() < 4 {
+        Varint::Incomplete
+    } else {
+        Varint::Malformed
+    }
 }
 
 /// How many bytes `value` takes. Values greater than [`MAX`] do not fit; callers check first.
@@ -56,7 +64,13 @@ pub const fn size(value: usize) -> usize {
 #[must_use]
 pub fn write(value: usize) -> Option<([u8; 4], usize)> {
     let value = u32::try_from(value).ok().filter(|value| *value <= MAX)?;
-    let [a, b, c, d] = [value & 0x7f, (value >> 7) & 0x7f, (value >> 14) & 0x7f, value >> 21].map(low_byte);
+    let [a, b, c, d] = [
+        value & 0x7f,
+        (value >> 7) & 0x7f,
+        (value >> 14) & 0x7f,
+        value >> 21,
+    ]
+    .map(low_byte);
     Some(match value {
         0..=127 => ([a, 0, 0, 0], 1),
         128..=16_383 => ([a | 0x80, b, 0, 0], 2),
@@ -105,7 +119,13 @@ mod tests {
     /// [MQTT-1.5.5-1]
     #[test]
     fn longer_forms_than_needed_are_malformed() {
-        for bytes in [&[0x80, 0x00][..], &[0xff, 0x80, 0x00], &[0x80, 0x80, 0x80, 0x80], &[0xff; 5], &[0x80, 0x80, 0x80, 0x00]] {
+        for bytes in [
+            &[0x80, 0x00][..],
+            &[0xff, 0x80, 0x00],
+            &[0x80, 0x80, 0x80, 0x80],
+            &[0xff; 5],
+            &[0x80, 0x80, 0x80, 0x00],
+        ] {
             assert_eq!(read(bytes), Varint::Malformed, "{bytes:x?}");
         }
     }

@@ -28,6 +28,10 @@ impl Ack {
     /// An answer without properties.
     #[must_use]
     pub const fn new(packet_identifier: PacketIdentifier, reason: ReasonCode) -> Self {
-        Self { packet_identifier, reason, properties: None }
+        Self {
+            packet_identifier,
+            reason,
+            properties: None,
+        }
     }
 }

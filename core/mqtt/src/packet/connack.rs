@@ -62,7 +62,11 @@ impl ConnAck {
     /// An answer without properties.
     #[must_use]
     pub const fn new(session_present: bool, reason: ReasonCode) -> Self {
-        Self { session_present, reason, properties: None }
+        Self {
+            session_present,
+            reason,
+            properties: None,
+        }
     }
 }
 

@@ -20,14 +20,15 @@ pub use connack::{ConnAck, ConnAckProperties};
 pub use connect::{Connect, Will};
 pub use disconnect::Disconnect;
 pub use packet_type::PacketType;
-pub use publish::{Publish, PublishProperties, SubscriptionIdentifiers, SubscriptionIdentifiersIter};
+pub use publish::{
+    Publish, PublishProperties, SubscriptionIdentifiers, SubscriptionIdentifiersIter,
+};
 pub use suback::{SubAck, UnsubAck};
 pub use subscribe::{RetainHandling, Subscribe, SubscribeEntry, SubscriptionOptions};
 pub use unsubscribe::Unsubscribe;
 
 /// Any control packet.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "PUBLISH is the common one and must not allocate")]
 pub enum Packet<'a> {
     /// The first packet of a Client.
     Connect(Box<Connect>),

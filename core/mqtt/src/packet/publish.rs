@@ -134,7 +134,8 @@ impl Iterator for SubscriptionIdentifiersIter<'_> {
         match &mut self.0 {
             Iter::List(list) => list.next().copied(),
             Iter::Raw(raw) => {
-                let property = raw.find(|property| property.id == PropertyId::SubscriptionIdentifier)?;
+                let property =
+                    raw.find(|property| property.id == PropertyId::SubscriptionIdentifier)?;
                 match varint::read(property.value) {
                     Varint::Value(number, _) => SubscriptionIdentifier::new(number),
                     Varint::Incomplete | Varint::Malformed => None,

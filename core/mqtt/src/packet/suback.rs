@@ -34,7 +34,12 @@ impl SubAck {
     /// An answer without properties.
     #[must_use]
     pub const fn new(packet_identifier: PacketIdentifier, reasons: Vec<ReasonCode>) -> Self {
-        Self { packet_identifier, reasons, reason_string: None, user_properties: UserProperties::new() }
+        Self {
+            packet_identifier,
+            reasons,
+            reason_string: None,
+            user_properties: UserProperties::new(),
+        }
     }
 }
 
@@ -42,6 +47,11 @@ impl UnsubAck {
     /// An answer without properties.
     #[must_use]
     pub const fn new(packet_identifier: PacketIdentifier, reasons: Vec<ReasonCode>) -> Self {
-        Self { packet_identifier, reasons, reason_string: None, user_properties: UserProperties::new() }
+        Self {
+            packet_identifier,
+            reasons,
+            reason_string: None,
+            user_properties: UserProperties::new(),
+        }
     }
 }

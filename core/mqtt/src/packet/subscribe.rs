@@ -78,6 +78,9 @@ impl SubscriptionOptions {
 
 impl From<QoS> for SubscriptionOptions {
     fn from(qos: QoS) -> Self {
-        Self { qos, ..Self::default() }
+        Self {
+            qos,
+            ..Self::default()
+        }
     }
 }
