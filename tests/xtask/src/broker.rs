@@ -25,6 +25,7 @@ enum Kind {
 
 /// How a suite is told its broker.
 #[derive(clap::Args)]
+#[group(skip)]
 pub(crate) struct Arguments {
     /// Start this broker on a free loopback port.
     #[arg(long, value_enum, default_value = "hookmq")]

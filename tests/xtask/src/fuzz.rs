@@ -10,6 +10,7 @@ const FOLDER: &str = "tests/fuzz";
 
 /// What `cargo xtask fuzz` takes.
 #[derive(clap::Args)]
+#[group(skip)]
 pub(crate) struct Arguments {
     /// How long each target runs.
     seconds: u32,

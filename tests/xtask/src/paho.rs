@@ -23,6 +23,7 @@ const DEVIATIONS: [(&str, &str); 1] = [(
 
 /// What `cargo xtask paho` takes.
 #[derive(clap::Args)]
+#[group(skip)]
 pub(crate) struct Arguments {
     /// A checkout of eclipse/paho.mqtt.testing.
     path: PathBuf,

@@ -21,6 +21,7 @@ const DRIVER: Duration = Duration::from_secs(300);
 
 /// What `cargo xtask foreign` takes.
 #[derive(clap::Args)]
+#[group(skip)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     broker: broker::Arguments,

@@ -1,0 +1,116 @@
+//! `cargo xtask generate`: writes everything that follows from the hook catalogue, and a test says when any of it is stale.
+//!
+//! The typed Rust views with their tests, the type files for Luau and Lua language servers, and the hook reference. The catalogue
+//! is linked without its typed views, so a row can be changed although the views no longer compile.
+
+mod answer;
+mod lua;
+mod luals;
+mod luau;
+mod page;
+mod records;
+mod reference;
+mod rust;
+mod snippets;
+mod views;
+mod views_test;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use hookmq_plugin_api::catalogue::HOOKS;
+
+use crate::Outcome;
+use crate::process::root;
+
+/// Folders in which every file is generated.
+const WHOLE_FOLDERS: [&str; 1] = ["plugin-api/src/typed"];
+
+/// Writes every generated file that differs, and removes those that are generated no longer.
+///
+/// # Errors
+/// When a file cannot be read, written or removed.
+pub(crate) fn run() -> Outcome {
+    let files = files();
+    for path in unknown(&files)? {
+        fs::remove_file(root().join(&path))?;
+        println!("removed {path}");
+    }
+    for path in differing(&files) {
+        let place = root().join(&path);
+        if let Some(folder) = place.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(place, &files[&path])?;
+        println!("wrote {path}");
+    }
+    println!("{} files are as the catalogue says", files.len());
+    Ok(())
+}
+
+/// Every generated file: its path from the root, and its text.
+fn files() -> BTreeMap<String, String> {
+    let mut files = BTreeMap::new();
+    let mut add = |path: &str, text: String| files.insert(path.to_owned(), text);
+    for spec in HOOKS {
+        add(
+            &format!("plugin-api/src/typed/{}.rs", spec.name),
+            rust::hook_module(spec),
+        );
+    }
+    add("plugin-api/src/typed/records.rs", records::module());
+    add("plugin-api/src/typed/mod.rs", rust::index());
+    for (kind, text) in views_test::modules() {
+        add(&format!("plugin-api/tests/typed/{kind}.rs"), text);
+    }
+    add("plugin-api/luau/broker.d.luau", luau::definitions());
+    add("plugin-api/luau/broker.meta.lua", luals::definitions());
+    add("docs/hooks.md", reference::page());
+    files
+}
+
+fn differing(files: &BTreeMap<String, String>) -> Vec<String> {
+    let differs = |path: &str, text: &str| {
+        fs::read_to_string(root().join(path)).map_or(true, |there| there != text)
+    };
+    files
+        .iter()
+        .filter(|(path, text)| differs(path, text))
+        .map(|(path, _)| path.clone())
+        .collect()
+}
+
+/// Files in [`WHOLE_FOLDERS`] that nothing generates.
+fn unknown(files: &BTreeMap<String, String>) -> Outcome<Vec<String>> {
+    let mut unknown = Vec::new();
+    for folder in WHOLE_FOLDERS {
+        let there: PathBuf = root().join(folder);
+        if !there.is_dir() {
+            continue;
+        }
+        for entry in fs::read_dir(there)? {
+            let path = format!("{folder}/{}", entry?.file_name().to_string_lossy());
+            if !files.contains_key(&path) {
+                unknown.push(path);
+            }
+        }
+    }
+    Ok(unknown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generated_files_are_as_the_catalogue_says() {
+        let files = files();
+        let stale = differing(&files);
+        let unknown = unknown(&files).expect("the folders can be listed");
+        assert!(
+            stale.is_empty() && unknown.is_empty(),
+            "stale: {stale:?}, no longer generated: {unknown:?}; run `cargo xtask generate`"
+        );
+    }
+}
