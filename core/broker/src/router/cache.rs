@@ -1,7 +1,8 @@
 //! A publisher's memory of who matched its topics.
 //!
-//! Belongs to one connection, so it needs no lock. Everything in it is valid for one generation of the router and goes
-//! when another one is seen. Bounded by entries and bytes; the oldest entry makes room. Holds no memory until it is used.
+//! Belongs to one connection, so it needs no lock. Everything in it is valid for one generation of the router and
+//! goes when another one is seen. Bounded by entries and bytes; the oldest entry makes room. Holds no memory until it
+//! is used.
 
 use std::{collections::VecDeque, sync::Arc};
 

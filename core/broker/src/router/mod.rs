@@ -9,6 +9,7 @@ mod cache;
 mod dense;
 mod retained;
 mod shared;
+mod slots;
 #[cfg(test)]
 mod tests;
 mod trie;
@@ -162,7 +163,8 @@ impl<K: Clone + Eq + Hash, V: Clone> Router<K, V> {
         old
     }
 
-    /// Ends a subscription and returns what it asked for; `None` if there was none [MQTT-3.10.4-2].
+    /// Ends a subscription [MQTT-3.10.4-1] and returns what it asked for; `None` if there was none. No message matched
+    /// from now on reaches the subscriber by it [MQTT-3.10.4-2].
     pub fn unsubscribe(&self, share_name: Option<&str>, filter: &str, key: &K) -> Option<V> {
         let mut table = self.table.write();
         let Table {
@@ -217,7 +219,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Router<K, V> {
         self.generation()
     }
 
-    /// Changes with every change of the subscriptions: an answer of [`Self::matches`] holds as long as this is the same.
+    /// Changes with every change of the subscriptions: an answer of [`Self::matches`] holds while this is the same.
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }

@@ -1,10 +1,10 @@
 //! Retained Messages: the last one of each topic that asked to be kept.
 //!
 //! One ordered map by topic, in which a level and everything below it lie side by side: topics are held with U+0000,
-//! which no topic contains [MQTT-4.7.3-2], in the place of `/`, so that the bytes' own order is the order of the tree.
-//! A filter is then a few leaps through the map (`filter_walk.rs`), and where a reader stopped is told by a topic alone:
-//! it can go on there later whatever has changed. Never decides what expires, and never calls out under its lock. Serves step 7 of the
-//! path of a PUBLISH and the replay at SUBSCRIBE.
+//! which no topic contains [MQTT-4.7.3-2], in the place of `/`, so that the bytes' own order is the order of the
+//! tree. A filter is then a few leaps through the map (`filter_walk.rs`), and where a reader stopped is told by a
+//! topic alone: it can go on there later whatever has changed. Never decides what expires, and never calls out under
+//! its lock, except where an argument says so. Serves step 7 of the path of a PUBLISH and the replay at SUBSCRIBE.
 
 mod filter_walk;
 #[cfg(test)]
@@ -67,7 +67,8 @@ pub struct Cursor {
 pub struct Budget {
     /// Messages to hand out at most.
     pub n_messages: usize,
-    /// Topics to look at, at most; bounds the time when few of them match. Some 100 ns each.
+    /// Topics to look at, at most; bounds the time when few of them match. From 30 ns each in order to 2 us when
+    /// each is a leap among a million.
     pub n_visits: usize,
 }
 
@@ -109,7 +110,7 @@ enum Place {
 type Key = SmallVec<[u8; 128]>;
 
 /// Topics looked at under one hold of the lock.
-const VISITS_PER_HOLD: usize = 256;
+const VISITS_PER_HOLD: usize = 64;
 
 /// Topics stepped over before searching: a step is much cheaper than a search, and the goal is often near.
 const STEPS_BEFORE_SEARCH: usize = 8;

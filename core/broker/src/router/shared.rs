@@ -71,10 +71,10 @@ impl<K: Clone + Eq + Hash, V: Clone> Group<K, V> {
 
     /// The one member that gets a message: the first by `strategy` that is ready now, or else later.
     ///
-    /// `publisher` is a hash of the publishing client's identity, used by [`Strategy::HashPublisher`] alone. `readiness`
-    /// is asked once per member until one says [`Readiness::Now`]. It runs under the group's lock: it should read a flag
-    /// or two and must not call the router. `None` if no member can have the message, also when the group has lost
-    /// its last member since it was matched.
+    /// `publisher` is a hash of the publishing client's identity, used by [`Strategy::HashPublisher`] alone.
+    /// `readiness` is asked once per member until one says [`Readiness::Now`]. It runs under the group's lock: it
+    /// should read a flag or two and must not call the router. `None` if no member can have the message, also when
+    /// the group has lost its last member since it was matched.
     pub fn choose(
         &self,
         strategy: Strategy,
