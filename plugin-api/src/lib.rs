@@ -9,15 +9,23 @@
 
 pub mod answer;
 pub mod catalogue;
+#[cfg(feature = "typed")]
+pub mod closures;
 pub mod error;
 pub mod event;
 pub mod field;
 pub mod host;
 pub mod plugin;
+#[cfg(feature = "typed")]
+pub mod typed;
 pub mod value;
+#[cfg(feature = "typed")]
+pub mod view;
 
 pub use answer::{Answer, Refusal, Verdict, VerdictKind};
 pub use catalogue::{Hook, HookSpec, Kind, OnError};
+#[cfg(feature = "typed")]
+pub use closures::Closures;
 pub use error::{Cause, PluginError};
 pub use event::{Event, EventRecord};
 pub use field::{Field, FieldSet, FieldSpec};

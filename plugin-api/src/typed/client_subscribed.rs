@@ -1,0 +1,146 @@
+//! `client_subscribed`, typed.
+//!
+//! Generated from the hook catalogue by `cargo xtask generate`: change the catalogue instead.
+
+use std::fmt;
+
+use crate::catalogue::Hook;
+use crate::closures::{Closures, Reply, Told};
+use crate::event::Event;
+use crate::field::Field;
+use crate::value::Value;
+use crate::view;
+
+/// The subscription is active.
+///
+/// Notice `client_subscribed`.
+#[derive(Clone, Copy)]
+pub struct ClientSubscribed<'a> {
+    event: &'a dyn Event,
+}
+
+impl<'a> ClientSubscribed<'a> {
+    /// The view of an event of this hook; of another hook's event it sees what the two share.
+    #[must_use]
+    pub const fn new(event: &'a dyn Event) -> Self {
+        Self { event }
+    }
+
+    /// The event as all runtimes see it.
+    #[must_use]
+    pub fn event(&self) -> &dyn Event {
+        self.event
+    }
+
+    /// Topic Filter as the client sent it, `$share/{ShareName}/` included.
+    #[must_use]
+    pub fn topic_filter(&self) -> &str {
+        view::text(self.get(Field::TopicFilter))
+    }
+
+    /// Share Name of a Shared Subscription.
+    #[must_use]
+    pub fn share_name(&self) -> Option<&str> {
+        self.get(Field::ShareName).as_text()
+    }
+
+    /// QoS of the message or of the subscription: 0, 1 or 2.
+    #[must_use]
+    pub fn qos(&self) -> u8 {
+        view::number(self.get(Field::Qos))
+    }
+
+    /// No Local: do not send the client its own messages.
+    #[must_use]
+    pub fn no_local(&self) -> bool {
+        view::truth(self.get(Field::NoLocal))
+    }
+
+    /// Retain As Published: keep the RETAIN flag.
+    #[must_use]
+    pub fn retain_as_published(&self) -> bool {
+        view::truth(self.get(Field::RetainAsPublished))
+    }
+
+    /// Retain Handling: 0 send retained messages, 1 only for a new subscription, 2 never.
+    #[must_use]
+    pub fn retain_handling(&self) -> u8 {
+        view::number(self.get(Field::RetainHandling))
+    }
+
+    /// Subscription Identifier, 1 to 268 435 455.
+    #[must_use]
+    pub fn subscription_identifier(&self) -> Option<u32> {
+        view::maybe_number(self.get(Field::SubscriptionIdentifier))
+    }
+
+    /// Client Identifier of the client that this is about; absent for what no client caused.
+    #[must_use]
+    pub fn client_id(&self) -> Option<&str> {
+        self.get(Field::ClientId).as_text()
+    }
+
+    /// Username that the client sent in CONNECT.
+    #[must_use]
+    pub fn username(&self) -> Option<&str> {
+        self.get(Field::Username).as_text()
+    }
+
+    /// Remote address of the client, `ip:port`; for `broker_...` hooks the first listener's bound address.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<&str> {
+        self.get(Field::Endpoint).as_text()
+    }
+
+    /// Name of the listener that accepted the connection.
+    #[must_use]
+    pub fn listener(&self) -> Option<&str> {
+        self.get(Field::Listener).as_text()
+    }
+
+    /// 4 for MQTT 3.1.1, 5 for MQTT 5.0.
+    #[must_use]
+    pub fn protocol_version(&self) -> Option<u8> {
+        view::maybe_number(self.get(Field::ProtocolVersion))
+    }
+
+    /// Counts the notices about one client without gaps, from 1; notices about the broker count for themselves.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        view::number(self.get(Field::Sequence))
+    }
+
+    /// Milliseconds since 1970-01-01 UTC.
+    #[must_use]
+    pub fn timestamp(&self) -> u64 {
+        view::number(self.get(Field::Timestamp))
+    }
+
+    fn get(&self, field: Field) -> Value<'_> {
+        self.event.get(field)
+    }
+}
+
+impl fmt::Debug for ClientSubscribed<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields = Hook::ClientSubscribed.spec().field_set();
+        view::debug("ClientSubscribed", self.event(), fields, out)
+    }
+}
+
+impl Closures {
+    /// Answers `client_subscribed`. The subscription is active.
+    #[must_use]
+    pub fn on_client_subscribed<R>(
+        self,
+        closure: impl Fn(ClientSubscribed<'_>) -> R + Send + Sync + 'static,
+    ) -> Self
+    where
+        R: Reply<Told>,
+    {
+        self.on(Hook::ClientSubscribed, move |event| {
+            let event = ClientSubscribed::new(event);
+            closure(event).reply()
+        })
+    }
+}

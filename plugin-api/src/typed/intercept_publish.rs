@@ -1,0 +1,373 @@
+//! `intercept_publish`, typed.
+//!
+//! Generated from the hook catalogue by `cargo xtask generate`: change the catalogue instead.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use crate::answer::{Answer, Refusal, Verdict};
+use crate::catalogue::Hook;
+use crate::closures::{Closures, Reply, TypedAnswer};
+use crate::event::Event;
+use crate::field::Field;
+use crate::value::{Owned, Value};
+use crate::view::{self, EventRef, Properties, SharedEvent};
+
+/// A message has arrived: from a client, as a will, from a plugin or an embedding program.
+///
+/// Filter `intercept_publish`; may await; on the hot path; a failure counts as deny.
+#[derive(Clone, Copy)]
+pub struct InterceptPublish<'a, E = &'a dyn Event> {
+    event: E,
+    life: PhantomData<&'a ()>,
+}
+
+/// [`InterceptPublish`] for a handler that awaits: it holds its event.
+pub type SharedInterceptPublish = InterceptPublish<'static, SharedEvent>;
+
+impl<'a> InterceptPublish<'a> {
+    /// The view of an event of this hook; of another hook's event it sees what the two share.
+    #[must_use]
+    pub const fn new(event: &'a dyn Event) -> Self {
+        Self {
+            event,
+            life: PhantomData,
+        }
+    }
+}
+
+impl SharedInterceptPublish {
+    /// The view of an event of this hook; of another hook's event it sees what the two share.
+    #[must_use]
+    pub const fn shared(event: SharedEvent) -> Self {
+        Self {
+            event,
+            life: PhantomData,
+        }
+    }
+}
+
+impl<E: EventRef> InterceptPublish<'_, E> {
+    /// The event as all runtimes see it.
+    #[must_use]
+    pub fn event(&self) -> &dyn Event {
+        self.event.event()
+    }
+
+    /// Where the message comes from: `client`, `will`, `plugin`, `broker` or, on its way to a new subscriber, `retained`.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        view::text(self.get(Field::Source))
+    }
+
+    /// DUP flag as received.
+    #[must_use]
+    pub fn dup(&self) -> bool {
+        view::truth(self.get(Field::Dup))
+    }
+
+    /// Client Identifier of the client that this is about; absent for what no client caused.
+    #[must_use]
+    pub fn client_id(&self) -> Option<&str> {
+        self.get(Field::ClientId).as_text()
+    }
+
+    /// Username that the client sent in CONNECT.
+    #[must_use]
+    pub fn username(&self) -> Option<&str> {
+        self.get(Field::Username).as_text()
+    }
+
+    /// Remote address of the client, `ip:port`; for `broker_...` hooks the first listener's bound address.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<&str> {
+        self.get(Field::Endpoint).as_text()
+    }
+
+    /// Name of the listener that accepted the connection.
+    #[must_use]
+    pub fn listener(&self) -> Option<&str> {
+        self.get(Field::Listener).as_text()
+    }
+
+    /// 4 for MQTT 3.1.1, 5 for MQTT 5.0.
+    #[must_use]
+    pub fn protocol_version(&self) -> Option<u8> {
+        view::maybe_number(self.get(Field::ProtocolVersion))
+    }
+
+    /// Topic Name; for a packet that has none, absent.
+    #[must_use]
+    pub fn topic(&self) -> &str {
+        view::text(self.get(Field::Topic))
+    }
+
+    /// Payload of the message, any bytes.
+    #[must_use]
+    pub fn payload(&self) -> &[u8] {
+        view::bytes(self.get(Field::Payload))
+    }
+
+    /// Length of the payload in bytes.
+    #[must_use]
+    pub fn payload_size(&self) -> u64 {
+        view::number(self.get(Field::PayloadSize))
+    }
+
+    /// QoS of the message or of the subscription: 0, 1 or 2.
+    #[must_use]
+    pub fn qos(&self) -> u8 {
+        view::number(self.get(Field::Qos))
+    }
+
+    /// RETAIN flag.
+    #[must_use]
+    pub fn retain(&self) -> bool {
+        view::truth(self.get(Field::Retain))
+    }
+
+    /// Payload Format Indicator: 0 bytes, 1 UTF-8 text.
+    #[must_use]
+    pub fn payload_format(&self) -> Option<u8> {
+        view::maybe_number(self.get(Field::PayloadFormat))
+    }
+
+    /// Seconds that the message still lives.
+    #[must_use]
+    pub fn message_expiry_interval(&self) -> Option<u32> {
+        view::maybe_number(self.get(Field::MessageExpiryInterval))
+    }
+
+    /// Content Type, MIME or the application's own.
+    #[must_use]
+    pub fn content_type(&self) -> Option<&str> {
+        self.get(Field::ContentType).as_text()
+    }
+
+    /// Topic Name for a response.
+    #[must_use]
+    pub fn response_topic(&self) -> Option<&str> {
+        self.get(Field::ResponseTopic).as_text()
+    }
+
+    /// Handed back with the response.
+    #[must_use]
+    pub fn correlation_data(&self) -> Option<&[u8]> {
+        self.get(Field::CorrelationData).as_bytes()
+    }
+
+    /// User Properties of the packet or message, in order; names may repeat.
+    #[must_use]
+    pub fn user_properties(&self) -> Properties<'_> {
+        view::pairs(self.get(Field::UserProperties))
+    }
+
+    fn get(&self, field: Field) -> Value<'_> {
+        self.event.event().get(field)
+    }
+}
+
+impl<E: EventRef> fmt::Debug for InterceptPublish<'_, E> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields = Hook::InterceptPublish.spec().field_set();
+        view::debug("InterceptPublish", self.event(), fields, out)
+    }
+}
+
+/// What a handler of `intercept_publish` may answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct InterceptPublishAnswer(Answer);
+
+impl InterceptPublishAnswer {
+    /// No opinion, maybe with changes.
+    pub const fn pass() -> Self {
+        Self(Answer::PASS)
+    }
+
+    /// Allowed by this plugin; another plugin's deny still wins.
+    pub fn accept() -> Self {
+        Self(Verdict::Accept.into())
+    }
+
+    /// Refused, with a Reason Code (0: the hook's usual one) and why.
+    pub fn deny(reason_code: u8, reason_string: &str) -> Self {
+        Self::deny_with(Refusal::new(reason_code, reason_string))
+    }
+
+    /// Refused, with all that a refusal can say.
+    pub fn deny_with(refusal: Refusal) -> Self {
+        Self(Verdict::Deny(Box::new(refusal)).into())
+    }
+
+    /// Acknowledge and go no further; counted as dropped.
+    pub fn drop() -> Self {
+        Self(Verdict::Drop(None).into())
+    }
+
+    /// As [`Self::drop`], and says why.
+    pub fn drop_with(refusal: Refusal) -> Self {
+        Self(Verdict::Drop(Some(Box::new(refusal))).into())
+    }
+
+    /// Acknowledge and do not route; counted as consumed by the plugin.
+    pub fn consume() -> Self {
+        Self(Verdict::Consume.into())
+    }
+
+    /// Refused, and the Network Connection ends, with a Reason Code and why.
+    pub fn disconnect(reason_code: u8, reason_string: &str) -> Self {
+        Self::disconnect_with(Refusal::new(reason_code, reason_string))
+    }
+
+    /// As [`Self::disconnect`], with all that a refusal can say.
+    pub fn disconnect_with(refusal: Refusal) -> Self {
+        Self(Verdict::Disconnect(Box::new(refusal)).into())
+    }
+
+    /// Changes `topic`. Topic Name; for a packet that has none, absent.
+    pub fn topic(self, value: impl Into<Box<str>>) -> Self {
+        self.with(Field::Topic, Owned::Text(value.into()))
+    }
+
+    /// Changes `payload`. Payload of the message, any bytes.
+    pub fn payload(self, value: impl AsRef<[u8]>) -> Self {
+        self.with(Field::Payload, view::owned_bytes(value))
+    }
+
+    /// Changes `qos`. QoS of the message or of the subscription: 0, 1 or 2.
+    pub fn qos(self, value: u8) -> Self {
+        self.with(Field::Qos, Owned::Integer(value.into()))
+    }
+
+    /// Changes `retain`. RETAIN flag.
+    pub fn retain(self, value: bool) -> Self {
+        self.with(Field::Retain, Owned::Bool(value))
+    }
+
+    /// Changes `payload_format`. Payload Format Indicator: 0 bytes, 1 UTF-8 text.
+    pub fn payload_format(self, value: u8) -> Self {
+        self.with(Field::PayloadFormat, Owned::Integer(value.into()))
+    }
+
+    /// Takes `payload_format` away.
+    pub fn without_payload_format(self) -> Self {
+        self.with(Field::PayloadFormat, Owned::Nil)
+    }
+
+    /// Changes `message_expiry_interval`. Seconds that the message still lives.
+    pub fn message_expiry_interval(self, value: u32) -> Self {
+        self.with(Field::MessageExpiryInterval, Owned::Integer(value.into()))
+    }
+
+    /// Takes `message_expiry_interval` away.
+    pub fn without_message_expiry_interval(self) -> Self {
+        self.with(Field::MessageExpiryInterval, Owned::Nil)
+    }
+
+    /// Changes `content_type`. Content Type, MIME or the application's own.
+    pub fn content_type(self, value: impl Into<Box<str>>) -> Self {
+        self.with(Field::ContentType, Owned::Text(value.into()))
+    }
+
+    /// Takes `content_type` away.
+    pub fn without_content_type(self) -> Self {
+        self.with(Field::ContentType, Owned::Nil)
+    }
+
+    /// Changes `response_topic`. Topic Name for a response.
+    pub fn response_topic(self, value: impl Into<Box<str>>) -> Self {
+        self.with(Field::ResponseTopic, Owned::Text(value.into()))
+    }
+
+    /// Takes `response_topic` away.
+    pub fn without_response_topic(self) -> Self {
+        self.with(Field::ResponseTopic, Owned::Nil)
+    }
+
+    /// Changes `correlation_data`. Handed back with the response.
+    pub fn correlation_data(self, value: impl AsRef<[u8]>) -> Self {
+        self.with(Field::CorrelationData, view::owned_bytes(value))
+    }
+
+    /// Takes `correlation_data` away.
+    pub fn without_correlation_data(self) -> Self {
+        self.with(Field::CorrelationData, Owned::Nil)
+    }
+
+    /// Changes `user_properties`. User Properties of the packet or message, in order; names may repeat.
+    pub fn user_properties(
+        self,
+        value: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>,
+    ) -> Self {
+        self.with(Field::UserProperties, view::owned_pairs(value))
+    }
+
+    /// Changes `reason_code`. MQTT 5 Reason Code of the packet or event.
+    pub fn reason_code(self, value: u8) -> Self {
+        self.with(Field::ReasonCode, Owned::Integer(value.into()))
+    }
+
+    /// Changes `reason_string`. Reason String.
+    pub fn reason_string(self, value: impl Into<Box<str>>) -> Self {
+        self.with(Field::ReasonString, Owned::Text(value.into()))
+    }
+
+    /// Takes `reason_string` away.
+    pub fn without_reason_string(self) -> Self {
+        self.with(Field::ReasonString, Owned::Nil)
+    }
+
+    /// Changes `response_user_properties`. User Properties of the answering packet.
+    pub fn response_user_properties(
+        self,
+        value: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>,
+    ) -> Self {
+        self.with(Field::ResponseUserProperties, view::owned_pairs(value))
+    }
+
+    fn with(self, field: Field, value: Owned) -> Self {
+        Self(view::changed(self.0, field, value))
+    }
+}
+
+impl From<InterceptPublishAnswer> for Answer {
+    fn from(answer: InterceptPublishAnswer) -> Self {
+        answer.0
+    }
+}
+
+impl TypedAnswer for InterceptPublishAnswer {}
+
+impl Closures {
+    /// Answers `intercept_publish`. A message has arrived: from a client, as a will, from a plugin or an embedding program.
+    #[must_use]
+    pub fn on_intercept_publish<R>(
+        self,
+        closure: impl Fn(InterceptPublish<'_>) -> R + Send + Sync + 'static,
+    ) -> Self
+    where
+        R: Reply<InterceptPublishAnswer>,
+    {
+        self.on(Hook::InterceptPublish, move |event| {
+            let event = InterceptPublish::new(event);
+            closure(event).reply()
+        })
+    }
+
+    /// Answers `intercept_publish` and may await meanwhile. A message has arrived: from a client, as a will, from a plugin or an embedding program.
+    #[must_use]
+    pub fn on_async_intercept_publish<F>(
+        self,
+        closure: impl Fn(SharedInterceptPublish) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output: Reply<InterceptPublishAnswer>> + Send + 'static,
+    {
+        let hook = Hook::InterceptPublish;
+        self.on_async::<InterceptPublishAnswer, _>(hook, move |event| {
+            let event = InterceptPublish::shared(event);
+            closure(event)
+        })
+    }
+}

@@ -1,0 +1,110 @@
+//! `session_deleted`, typed.
+//!
+//! Generated from the hook catalogue by `cargo xtask generate`: change the catalogue instead.
+
+use std::fmt;
+
+use crate::catalogue::Hook;
+use crate::closures::{Closures, Reply, Told};
+use crate::event::Event;
+use crate::field::Field;
+use crate::value::Value;
+use crate::view;
+
+/// The Session State is removed.
+///
+/// Notice `session_deleted`.
+#[derive(Clone, Copy)]
+pub struct SessionDeleted<'a> {
+    event: &'a dyn Event,
+}
+
+impl<'a> SessionDeleted<'a> {
+    /// The view of an event of this hook; of another hook's event it sees what the two share.
+    #[must_use]
+    pub const fn new(event: &'a dyn Event) -> Self {
+        Self { event }
+    }
+
+    /// The event as all runtimes see it.
+    #[must_use]
+    pub fn event(&self) -> &dyn Event {
+        self.event
+    }
+
+    /// Why, as one word: queue_full, expired, too_large, no_local, quota, plugin, inflight_lost, session_ended, offline_qos0, taken_over, clean_start, disconnected.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        self.get(Field::Reason).as_text()
+    }
+
+    /// Client Identifier of the client that this is about; absent for what no client caused.
+    #[must_use]
+    pub fn client_id(&self) -> Option<&str> {
+        self.get(Field::ClientId).as_text()
+    }
+
+    /// Username that the client sent in CONNECT.
+    #[must_use]
+    pub fn username(&self) -> Option<&str> {
+        self.get(Field::Username).as_text()
+    }
+
+    /// Seconds that the Session outlives its Network Connection; 0 ends with it, 4 294 967 295 never ends.
+    #[must_use]
+    pub fn session_expiry_interval(&self) -> u32 {
+        view::number(self.get(Field::SessionExpiryInterval))
+    }
+
+    /// Messages that wait in the Session.
+    #[must_use]
+    pub fn n_queued(&self) -> u64 {
+        view::number(self.get(Field::NQueued))
+    }
+
+    /// Subscriptions that the Session holds.
+    #[must_use]
+    pub fn n_subscriptions(&self) -> u64 {
+        view::number(self.get(Field::NSubscriptions))
+    }
+
+    /// Counts the notices about one client without gaps, from 1; notices about the broker count for themselves.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        view::number(self.get(Field::Sequence))
+    }
+
+    /// Milliseconds since 1970-01-01 UTC.
+    #[must_use]
+    pub fn timestamp(&self) -> u64 {
+        view::number(self.get(Field::Timestamp))
+    }
+
+    fn get(&self, field: Field) -> Value<'_> {
+        self.event.get(field)
+    }
+}
+
+impl fmt::Debug for SessionDeleted<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields = Hook::SessionDeleted.spec().field_set();
+        view::debug("SessionDeleted", self.event(), fields, out)
+    }
+}
+
+impl Closures {
+    /// Answers `session_deleted`. The Session State is removed.
+    #[must_use]
+    pub fn on_session_deleted<R>(
+        self,
+        closure: impl Fn(SessionDeleted<'_>) -> R + Send + Sync + 'static,
+    ) -> Self
+    where
+        R: Reply<Told>,
+    {
+        self.on(Hook::SessionDeleted, move |event| {
+            let event = SessionDeleted::new(event);
+            closure(event).reply()
+        })
+    }
+}
