@@ -20,13 +20,22 @@ use crate::version::ProtocolVersion;
 
 #[inline]
 pub(super) fn packet(frame: &[u8], version: ProtocolVersion) -> Result<Packet<'_>, DecodeError> {
-    let (first, mut reader) = fixed_header(frame, version)?;
+    let (first, reader) = fixed_header(frame, version)?;
+    // The common packet does not pay for the stack that the others need.
+    if reader.packet_type == PacketType::Publish {
+        publish::publish(first, reader)
+    } else {
+        other(first, reader)
+    }
+}
+
+#[inline(never)]
+fn other(first: u8, mut reader: Reader<'_>) -> Result<Packet<'_>, DecodeError> {
     let reader = &mut reader;
     let packet = match reader.packet_type {
-        // Takes all that is left as its payload, so nothing can follow.
-        PacketType::Publish => return publish::publish(first, reader).map(Packet::Publish),
         PacketType::Connect => Packet::Connect(connect::connect(reader)?),
         PacketType::ConnAck => Packet::ConnAck(connack::connack(reader)?),
+        PacketType::Publish => return publish::publish(first, *reader),
         PacketType::PubAck => Packet::PubAck(ack::ack(reader, clause::PUBACK_REASON)?),
         PacketType::PubRec => Packet::PubRec(ack::ack(reader, clause::PUBREC_REASON)?),
         PacketType::PubRel => Packet::PubRel(ack::ack(reader, clause::PUBREL_REASON)?),
@@ -45,7 +54,7 @@ pub(super) fn packet(frame: &[u8], version: ProtocolVersion) -> Result<Packet<'_
 }
 
 /// The first byte, and a reader of what follows the fixed header.
-#[inline]
+#[inline(always)]
 fn fixed_header(frame: &[u8], version: ProtocolVersion) -> Result<(u8, Reader<'_>), DecodeError> {
     let Some((&first, rest)) = frame.split_first() else {
         let kind = DecodeErrorKind::Truncated;

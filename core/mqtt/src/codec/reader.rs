@@ -140,20 +140,28 @@ impl<'a> Reader<'a> {
     }
 
     /// UTF-8 String that is a Topic Name, or empty; `wildcard` is the clause that forbids wildcards here.
-    #[inline]
     pub(super) fn topic_name(&mut self, wildcard: Clause) -> Result<&'a str, DecodeError> {
-        let before = *self;
-        let bytes = self.binary()?;
-        match std::str::from_utf8(bytes) {
-            Ok(text) if !has_forbidden(bytes) => Ok(text),
-            _ => Err(before.bad_topic_name(wildcard)),
+        let start = *self;
+        self.good_topic_name()
+            .ok_or_else(|| start.bad_topic_name(wildcard))
+    }
+
+    /// The Topic Name, or empty string, that comes next; [`Self::bad_topic_name`] tells why there is none.
+    #[inline(always)]
+    pub(super) fn good_topic_name(&mut self) -> Option<&'a str> {
+        let (len, after) = self.rest.split_first_chunk::<2>()?;
+        let (bytes, rest) = after.split_at_checked(usize::from(u16::from_be_bytes(*len)))?;
+        if has_forbidden(bytes) {
+            return None;
         }
+        self.rest = rest;
+        std::str::from_utf8(bytes).ok()
     }
 
     /// Finds what is wrong with the Topic Name that comes next.
     #[cold]
     #[inline(never)]
-    fn bad_topic_name(mut self, wildcard: Clause) -> DecodeError {
+    pub(super) fn bad_topic_name(mut self, wildcard: Clause) -> DecodeError {
         let start = self.offset() + 2;
         match self.string() {
             Err(error) => error,
