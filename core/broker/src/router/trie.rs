@@ -398,3 +398,41 @@ fn edge_hash(parent: u32, level_hash: u64) -> u32 {
 fn spread(hash: u32) -> u64 {
     u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Payload for Vec<u8> {
+        fn is_empty(&self) -> bool {
+            self.is_empty()
+        }
+    }
+
+    /// Hashes of edges are cut to 32 bits, so among millions of them some are equal.
+    #[test]
+    fn an_edge_with_the_same_hash_is_not_taken_for_another() {
+        let mut trie = Trie::new();
+        for filter in ["a/x", "b/x", "a/y"] {
+            trie.edit(filter, |payload: &mut Vec<u8>| payload.push(1));
+        }
+        let edge = |parent, text: &[u8]| edge_hash(parent, trie.level_hash(text));
+        let a = trie.literal(ROOT, b"a", edge(ROOT, b"a")).unwrap();
+        let b = trie.literal(ROOT, b"b", edge(ROOT, b"b")).unwrap();
+        assert!(trie.literal(a, b"x", edge(a, b"x")).is_some());
+        assert_eq!(trie.literal(b, b"x", edge(a, b"x")), None);
+        assert_eq!(trie.literal(a, b"y", edge(a, b"x")), None);
+    }
+
+    #[test]
+    fn a_payload_left_empty_is_not_kept() {
+        let mut trie: Trie<Vec<u8>> = Trie::new();
+        trie.edit("a/+/#", |_| ());
+        assert_eq!((trie.n_filters(), trie.n_nodes()), (0, 1));
+        trie.edit("a/+/#", |payload| payload.push(1));
+        assert_eq!(trie.edit_existing("a/+", Vec::clear), None);
+        assert_eq!((trie.n_filters(), trie.n_nodes()), (1, 3));
+        assert_eq!(trie.edit_existing("a/+/#", Vec::clear), Some(()));
+        assert_eq!((trie.n_filters(), trie.n_nodes()), (0, 1));
+    }
+}
