@@ -16,6 +16,7 @@ pub mod event;
 pub mod field;
 pub mod host;
 pub mod plugin;
+pub mod surface;
 #[cfg(feature = "typed")]
 pub mod typed;
 pub mod value;

@@ -1,0 +1,210 @@
+//! The `broker` table of Lua scripts: what a script can call, beside its hooks. The Lua host registers its functions from this list, and
+//! the type files for editors are generated from it.
+
+use crate::host::Grant;
+
+/// One function of the `broker` table.
+#[derive(Debug)]
+pub struct Function {
+    /// Its name inside `broker`; a dot leads into a table: `kv.get`.
+    pub name: &'static str,
+    /// Its parameters, in order.
+    pub params: &'static [Param],
+    /// The Luau type of its result; empty for none.
+    pub result: &'static str,
+    /// What the plugin's section must grant.
+    pub grant: Option<Grant>,
+    /// Whether it waits, so that only handlers that await can call it.
+    pub awaits: bool,
+    /// What it does, in a sentence or two.
+    pub doc: &'static str,
+}
+
+/// One parameter of a [`Function`].
+#[derive(Debug)]
+pub struct Param {
+    /// Its name.
+    pub name: &'static str,
+    /// Its Luau type.
+    pub kind: &'static str,
+    /// Whether it can be left out.
+    pub optional: bool,
+}
+
+/// One value of the `broker` table that is no function.
+#[derive(Debug)]
+pub struct Constant {
+    /// Its name inside `broker`.
+    pub name: &'static str,
+    /// Its Luau type.
+    pub kind: &'static str,
+    /// What it is.
+    pub doc: &'static str,
+}
+
+/// Named types that the signatures use, as Luau source: name, definition.
+pub static TYPES: &[(&str, &str)] = &[
+    (
+        "Verdict",
+        "{ read kind: string, read reason_code: number?, read reason_string: string? }",
+    ),
+    ("None", "userdata"),
+    ("ReasonCode", "number | string"),
+    ("Pairs", "{ [string]: string } | { { string } }"),
+    (
+        "RefusalOptions",
+        "{ user_properties: Pairs?, server_reference: string? }",
+    ),
+    ("LogFields", "{ [string]: any }"),
+    (
+        "KvOptions",
+        "{ expires_in: number?, only_if_absent: boolean?, only_if: string? }",
+    ),
+    (
+        "OutgoingMessage",
+        "{ topic: string, payload: (string | buffer)?, qos: number?, retain: boolean?, message_expiry_interval: number?, \
+         content_type: string?, response_topic: string?, correlation_data: string?, user_properties: Pairs? }",
+    ),
+    (
+        "ClientView",
+        "{ client_id: string, username: string?, endpoint: string, listener: string, protocol_version: number, \
+         keep_alive: number, connected_at: number }",
+    ),
+    (
+        "SessionView",
+        "{ client_id: string, connected: boolean, session_expiry_interval: number, n_queued: number, n_inflight: number, \
+         subscriptions: { { topic_filter: string, qos: number } } }",
+    ),
+    (
+        "RetainedView",
+        "{ topic: string, payload: string, qos: number }",
+    ),
+];
+
+/// Values of the `broker` table.
+pub static CONSTANTS: &[Constant] = &[
+    Constant {
+        name: "name",
+        kind: "string",
+        doc: "Name of this plugin in the broker's config.",
+    },
+    Constant {
+        name: "none",
+        kind: "None",
+        doc: "Stands for absent in a table of changes: removes the property. The same value as broker.json.null.",
+    },
+    Constant {
+        name: "json.null",
+        kind: "None",
+        doc: "JSON's null.",
+    },
+];
+
+const fn p(name: &'static str, kind: &'static str) -> Param {
+    Param {
+        name,
+        kind,
+        optional: false,
+    }
+}
+
+const fn opt(name: &'static str, kind: &'static str) -> Param {
+    Param {
+        name,
+        kind,
+        optional: true,
+    }
+}
+
+macro_rules! surface {
+    ($($name:literal ($($param:expr),*) -> $result:literal $(grant $grant:ident)? $(awaits $awaits:literal)? : $doc:literal;)*) => {
+        /// Every function of the `broker` table, in the order of the guide.
+        pub static FUNCTIONS: &[Function] = &[
+            $(Function {
+                name: $name,
+                params: &[$($param),*],
+                result: $result,
+                grant: surface!(@grant $($grant)?),
+                awaits: surface!(@awaits $($awaits)?),
+                doc: $doc,
+            },)*
+        ];
+    };
+    (@grant) => { None };
+    (@grant $grant:ident) => { Some(Grant::$grant) };
+    (@awaits) => { false };
+    (@awaits $awaits:literal) => { $awaits };
+}
+
+surface! {
+    "pass"(opt("changes", "{ [string]: any }")) -> "Verdict":
+        "No opinion, the next plugin is asked; with changes, they are applied. Returning nothing is the same as broker.pass().";
+    "accept"(opt("changes", "{ [string]: any }")) -> "Verdict":
+        "Allowed by this plugin; another plugin's deny still wins.";
+    "deny"(opt("reason_code", "ReasonCode"), opt("reason_string", "string"), opt("options", "RefusalOptions")) -> "Verdict":
+        "Refused. The reason code is a number or the standard's name, as in \"not_authorized\"; left out, the broker chooses.";
+    "drop"(opt("reason_string", "string")) -> "Verdict":
+        "Acknowledged but not routed; counted as dropped.";
+    "consume"() -> "Verdict":
+        "Acknowledged but not routed; counted as consumed by this plugin.";
+    "disconnect"(opt("reason_code", "ReasonCode"), opt("reason_string", "string"), opt("options", "RefusalOptions")) -> "Verdict":
+        "Refused, and the Network Connection of the client whose packet this is ends. See disconnect_client to end another's.";
+    "log.debug"(p("message", "string"), opt("fields", "LogFields")) -> "":
+        "Writes to the broker's log, for whoever looks for a fault.";
+    "log.info"(p("message", "string"), opt("fields", "LogFields")) -> "":
+        "Writes to the broker's log. print does the same.";
+    "log.warn"(p("message", "string"), opt("fields", "LogFields")) -> "":
+        "Writes to the broker's log: something is odd.";
+    "log.error"(p("message", "string"), opt("fields", "LogFields")) -> "":
+        "Writes to the broker's log: something failed.";
+    "kv.get"(p("key", "string")) -> "string?" grant Kv:
+        "The value of a key in the map that all plugins' VMs share.";
+    "kv.set"(p("key", "string"), p("value", "string | number"), opt("options", "KvOptions")) -> "boolean" grant Kv:
+        "Writes a key, for expires_in seconds if given; false if only_if_absent or only_if (the value it must have now) did not hold.";
+    "kv.add"(p("key", "string"), opt("amount", "number"), opt("options", "KvOptions")) -> "number" grant Kv:
+        "Adds to a whole number (absent counts as 0) in one step and returns the sum; expires_in counts from when the key is new.";
+    "kv.delete"(p("key", "string")) -> "boolean" grant Kv:
+        "Removes a key; false if it was absent.";
+    "json.encode"(p("value", "any")) -> "string":
+        "A Lua value as JSON. An empty table is an object unless broker.json.array marked it.";
+    "json.decode"(p("text", "string | buffer")) -> "any":
+        "JSON as a Lua value; null is broker.json.null. An error tells line and column.";
+    "json.valid"(p("text", "string | buffer"), opt("size", "number")) -> "boolean":
+        "Whether it is JSON. Takes a payload_buffer with its size too.";
+    "json.array"(opt("list", "{ any }")) -> "{ any }":
+        "Marks a table as a JSON array, so that it is one even when empty; without an argument a new one.";
+    "base64.encode"(p("bytes", "string | buffer")) -> "string":
+        "Base64 with the standard alphabet and padding.";
+    "base64.decode"(p("text", "string")) -> "string?":
+        "The bytes, or nil if it is not base64.";
+    "hash.sha256"(p("bytes", "string | buffer")) -> "string":
+        "SHA-256 in hexadecimal.";
+    "hash.hmac_sha256"(p("key", "string"), p("bytes", "string | buffer")) -> "string":
+        "HMAC-SHA-256 in hexadecimal.";
+    "hash.equal"(p("left", "string"), p("right", "string")) -> "boolean":
+        "Compares in a time that does not depend on where they differ.";
+    "password.verify"(p("password", "string?"), p("hash", "string")) -> "boolean" awaits true:
+        "Whether a password fits a hash: argon2 ($argon2id$...), bcrypt ($2b$...) or mosquitto_passwd's PBKDF2 ($7$...).";
+    "sleep"(p("seconds", "number")) -> "" awaits true:
+        "Waits; others go on meanwhile.";
+    "publish"(p("message", "OutgoingMessage")) -> "" grant Publish:
+        "Publishes a message. It goes through every hook like any other, with source = \"plugin\".";
+    "publish_to"(p("client_id", "string"), p("message", "OutgoingMessage")) -> "boolean" grant Publish:
+        "Delivers to one client's session, whether it subscribed or not; false if there is no such session.";
+    "disconnect_client"(p("client_id", "string"), opt("reason_code", "ReasonCode"), opt("reason_string", "string")) -> "boolean" grant Disconnect:
+        "Ends a client's Network Connection; false if it is not connected.";
+    "client"(p("client_id", "string")) -> "ClientView?" grant Query:
+        "A connected client.";
+    "session"(p("client_id", "string")) -> "SessionView?" grant Query:
+        "A session, connected or not.";
+    "retained"(p("topic_filter", "string"), opt("limit", "number")) -> "{ RetainedView }" grant Query:
+        "Retained messages that match, at most limit (100 unless told, 1000 at most).";
+    "topic.matches"(p("topic_filter", "string"), p("topic", "string")) -> "boolean":
+        "Whether a topic filter matches a topic, by the standard's rules.";
+    "topic.levels"(p("topic", "string")) -> "{ string }":
+        "The levels of a topic.";
+    "time"() -> "number":
+        "Seconds since 1970-01-01 UTC, with a fraction.";
+    "required"(p("kind", "string")) -> "any":
+        "In the config table of a script: a key without a default, which the operator must set; kind is its type.";
+}
