@@ -3,9 +3,12 @@
 The module comes from a checkout, in whose interoperability folder this is started; it keeps its settings in globals
 that its own main program fills, so they are filled here.
 
-    python3 paho_suite.py client_test5 127.0.0.1 1883 [PART OF A TEST'S NAME]
+    python3 paho_suite.py client_test5 127.0.0.1 1883 --part subscribe --skip test_basic test_keepalive
+
+It ends with 3 when a test could not be ended; the others are then for another run.
 """
 
+import argparse
 import importlib
 import json
 import logging
@@ -18,6 +21,7 @@ import unittest
 
 # Some tests wait in a loop without an end of its own; the longest honest one takes about twenty seconds.
 LIMIT_SECONDS = 60
+COULD_NOT_END = 3
 
 
 class OneLineEach(unittest.TestResult):
@@ -26,7 +30,18 @@ class OneLineEach(unittest.TestResult):
     def startTest(self, test):
         super().startTest(test)
         self.started = time.monotonic()
+        self.warned = False
+        signal.signal(signal.SIGALRM, lambda _signal, _frame: self.out_of_time(test))
         signal.alarm(LIMIT_SECONDS)
+
+    def out_of_time(self, test):
+        if self.warned:
+            # The test swallows every exception and goes on.
+            self.say(test, False, f"not over after {LIMIT_SECONDS} s, and could not be ended")
+            os._exit(COULD_NOT_END)
+        self.warned = True
+        signal.alarm(5)
+        raise TimeoutError(f"not over after {LIMIT_SECONDS} s")
 
     def say(self, test, passed, detail=""):
         signal.alarm(0)
@@ -44,30 +59,30 @@ class OneLineEach(unittest.TestResult):
     addError = addFailure
 
 
-def out_of_time(_signal, _frame):
-    raise TimeoutError(f"not over after {LIMIT_SECONDS} s")
-
-
-def all_tests(module, part):
+def tests_of(module, part, skip):
     names = unittest.TestLoader().getTestCaseNames(module.Test)
     if hasattr(module.Test, "will_message_test"):
         names.append("will_message_test")  # A test in all but its name.
-    return unittest.TestSuite(module.Test(name) for name in names if part in name)
+    return unittest.TestSuite(module.Test(name) for name in names if part in name and name not in skip)
 
 
 def main():
-    module_name, host, port = sys.argv[1:4]
-    part = sys.argv[4] if len(sys.argv) > 4 else ""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("module")
+    parser.add_argument("host")
+    parser.add_argument("port", type=int)
+    parser.add_argument("--part", default="")
+    parser.add_argument("--skip", nargs="*", default=[])
+    arguments = parser.parse_args()
     sys.path.insert(0, os.getcwd())
-    module = importlib.import_module(module_name)
-    module.host, module.port = host, int(port)
+    module = importlib.import_module(arguments.module)
+    module.host, module.port = arguments.host, arguments.port
     module.topics = ("TopicA", "TopicA/B", "Topic/C", "TopicA/C", "/TopicA")
     module.wildtopics = ("TopicA/+", "+/C", "#", "/#", "/+", "+/+", "TopicA/#")
     module.nosubscribe_topics = ("test/nosubscribe",)
     module.topic_prefix = "client_test5/"
     logging.getLogger().setLevel(logging.ERROR)
-    signal.signal(signal.SIGALRM, out_of_time)
-    all_tests(module, part).run(OneLineEach())
+    tests_of(module, arguments.part, arguments.skip).run(OneLineEach())
     sys.stdout.flush()
     # The suite leaves threads behind that wait on sockets for ever.
     os._exit(0)

@@ -1,7 +1,7 @@
 //! `cargo xtask paho PATH`: the Eclipse Paho interoperability tests (`client_test.py` for 3.1.1, `client_test5.py` for 5.0)
 //! from a checkout of eclipse/paho.mqtt.testing. Nothing of the suite is kept here.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,9 @@ use crate::{Outcome, setup};
 
 /// The longest that one of the two suites may take. They sleep for about two minutes in all.
 const SUITE: Duration = Duration::from_secs(480);
+
+/// The exit code of the driver when a test could not be ended.
+const COULD_NOT_END: i32 = 3;
 
 /// Tests that may fail, each with why the standard is on the broker's side.
 const DEVIATIONS: [(&str, &str); 1] = [(
@@ -91,34 +94,56 @@ fn settings() -> Settings {
 }
 
 /// Runs one of the two suites to its end.
-fn drive(arguments: &Arguments, broker: &Broker, module: &str, suite: &std::path::Path) -> Outcome<Vec<Said>> {
-    let mut command = Command::new("python3");
-    command.current_dir(suite).env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHONUNBUFFERED", "1");
-    command.arg(root().join("tests/foreign/paho_suite.py")).arg(module);
-    command.args([broker.address.ip().to_string(), broker.address.port().to_string()]);
-    command.args(&arguments.test);
-    let running = Running::start(&mut command)?;
+fn drive(arguments: &Arguments, broker: &Broker, module: &str, suite: &Path) -> Outcome<Vec<Said>> {
     let deadline = Instant::now() + SUITE;
     let bar = ProgressBar::no_length().with_style(ProgressStyle::with_template("{spinner} {pos} tests, {elapsed}")?);
     bar.enable_steady_tick(Duration::from_millis(250));
-    let mut tests = Vec::new();
-    let mut noise = Vec::new();
-    while let Some(line) = running.line(deadline)? {
-        let Ok(said) = serde_json::from_str::<Said>(&line) else {
-            noise.push(line);
-            continue;
-        };
-        let word = if said.passed { "pass" } else { "FAIL" };
-        bar.suspend(|| println!("{word}  {}  {:.1} s", said.test, said.seconds));
-        if !said.passed {
-            let detail = if said.detail.is_empty() { noise.join("\n") } else { said.detail.clone() };
-            bar.suspend(|| println!("      {}", detail.trim_end().replace('\n', "\n      ")));
+    let mut tests: Vec<Said> = Vec::new();
+    // A test that cannot be ended takes its process with it; the tests after it get another.
+    loop {
+        let mut command = Command::new("python3");
+        command.current_dir(suite).env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHONUNBUFFERED", "1");
+        command.arg(root().join("tests/foreign/paho_suite.py")).arg(module);
+        command.args([broker.address.ip().to_string(), broker.address.port().to_string()]);
+        if let Some(part) = &arguments.test {
+            command.args(["--part", part]);
         }
-        bar.inc(1);
-        noise.clear();
-        tests.push(said);
+        command.arg("--skip").args(tests.iter().filter_map(|said| said.test.rsplit('.').next()));
+        let running = Running::start(&mut command)?;
+        let mut noise = Vec::new();
+        while let Some(line) = running.line(deadline)? {
+            let Ok(said) = serde_json::from_str::<Said>(&line) else {
+                noise.push(line);
+                continue;
+            };
+            bar.suspend(|| println!("{}", said.report(&noise)));
+            bar.inc(1);
+            noise.clear();
+            tests.push(said);
+        }
+        let status = running.finish(deadline)?;
+        match status.code() {
+            Some(0) => break,
+            Some(COULD_NOT_END) => {}
+            _ => return Err(format!("{module} ended early ({status}):\n{}", noise.join("\n")).into()),
+        }
     }
     bar.finish_and_clear();
-    let status = running.finish(deadline)?;
-    if status.success() { Ok(tests) } else { Err(format!("{module} ended early ({status}):\n{}", noise.join("\n")).into()) }
+    Ok(tests)
+}
+
+impl Said {
+    /// One line; for a failure also what the suite wrote meanwhile, as many tests catch their own failures and print them.
+    fn report(&self, noise: &[String]) -> String {
+        if self.passed {
+            return format!("pass  {}  {:.1} s", self.test, self.seconds);
+        }
+        let why = format!("{}\n{}", noise.join("\n"), self.detail);
+        let mut text = format!("FAIL  {}  {:.1} s", self.test, self.seconds);
+        for line in why.lines().filter(|line| !line.trim().is_empty()) {
+            text.push_str("\n      ");
+            text.push_str(line);
+        }
+        text
+    }
 }

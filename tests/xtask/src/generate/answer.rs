@@ -124,7 +124,7 @@ fn change(page: &mut Page, field: &FieldSpec) {
         Type::Bool => "Owned::Bool(value)",
         Type::Integer => "Owned::Integer(value.into())",
         Type::Text => "Owned::Text(value.into())",
-        Type::Bytes => "Owned::Bytes(value.as_ref().into())",
+        Type::Bytes => "view::owned_bytes(value)",
         Type::Pairs => "view::owned_pairs(value)",
         Type::Records => "view::owned_records(value)",
     };

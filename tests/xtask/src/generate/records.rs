@@ -4,7 +4,7 @@ use hookmq_plugin_api::field::FIELDS;
 use hookmq_plugin_api::{FieldSpec, Type};
 
 use super::page::Page;
-use super::rust::{camel, integer, path, rows};
+use super::rust::{CALL_WIDTH, camel, integer, path, rows};
 use super::views;
 
 /// The fields that hold records.
@@ -52,9 +52,10 @@ fn entry(page: &mut Page, field: &FieldSpec) {
     page.gap();
     page.line(format!("impl From<&Record> for {name} {{"));
     page.at(1, "fn from(record: &Record) -> Self {");
+    page.at(2, "let get = |field| part(record, field);");
     page.at(2, "Self {");
     for row in rows(field.record) {
-        let value = views::read(row, &format!("part(record, {})", path(row.field)));
+        let value = views::read(row, &format!("get({})", path(row.field)));
         let owned = match (row.kind, row.optional) {
             (Type::Text, false) => format!("{value}.to_owned()"),
             (Type::Text, true) => format!("{value}.map(str::to_owned)"),
@@ -72,7 +73,14 @@ fn entry(page: &mut Page, field: &FieldSpec) {
     page.at(1, format!("fn from(entry: {name}) -> Self {{"));
     page.at(2, "view::record([");
     for row in rows(field.record) {
-        page.at(3, format!("({}, {}),", path(row.field), owned(row)));
+        let pair = format!("{}, {}", path(row.field), owned(row));
+        if pair.len() <= CALL_WIDTH {
+            page.at(3, format!("({pair}),"));
+        } else {
+            page.at(3, "(");
+            page.at(4, format!("{},\n{},", path(row.field), owned(row)));
+            page.at(3, "),");
+        }
     }
     page.at(2, "])");
     page.at(1, "}");
@@ -104,6 +112,8 @@ fn held(row: &FieldSpec) -> String {
 fn owned(row: &FieldSpec) -> String {
     let place = format!("entry.{}", row.name);
     match row.kind {
+        Type::Integer if row.optional => format!("view::owned({place}.map(i64::from))"),
+        Type::Bytes if row.optional => format!("view::owned({place}.as_deref())"),
         _ if row.optional => format!("view::owned({place})"),
         Type::Bool => format!("Owned::Bool({place})"),
         Type::Integer => format!("Owned::Integer({place}.into())"),

@@ -15,6 +15,9 @@ const ORIGIN: &str =
 /// Columns of a line.
 const WIDTH: usize = 100;
 
+/// Columns of arguments, or of a tuple, that rustfmt leaves in one line.
+pub(super) const CALL_WIDTH: usize = 60;
+
 /// `intercept_publish` as `InterceptPublish`.
 pub(super) fn camel(name: &str) -> String {
     name.split('_')

@@ -2,7 +2,7 @@
 
 use hookmq_plugin_api::{FieldSpec, HookSpec, Type};
 
-use super::page::{Page, listed};
+use super::page::Page;
 use super::records;
 use super::rust::{camel, integer, path, rows, shared};
 
@@ -63,7 +63,7 @@ pub(super) fn view(page: &mut Page, spec: &HookSpec) {
     page.at(1, "}");
     page.line("}");
     page.gap();
-    debug(page, spec, event);
+    debug(page, spec);
 }
 
 fn kind(spec: &HookSpec) -> String {
@@ -83,11 +83,7 @@ fn notes(spec: &HookSpec) -> String {
     if !spec.verdicts.is_empty() {
         notes.push(format!("a failure counts as {}", spec.on_error.name()));
     }
-    if notes.is_empty() {
-        String::new()
-    } else {
-        format!(": {}", listed(&notes, "and"))
-    }
+    notes.iter().map(|note| format!("; {note}")).collect()
 }
 
 fn constructor(page: &mut Page, name: &str, event: &str, marked: bool) {
@@ -154,7 +150,7 @@ pub(super) fn read(field: &FieldSpec, value: &str) -> String {
     }
 }
 
-fn debug(page: &mut Page, spec: &HookSpec, event: &str) {
+fn debug(page: &mut Page, spec: &HookSpec) {
     let view = camel(spec.name);
     page.line(if shared(spec) {
         format!("impl<E: EventRef> fmt::Debug for {view}<'_, E> {{")
@@ -167,7 +163,7 @@ fn debug(page: &mut Page, spec: &HookSpec, event: &str) {
     );
     page.at(
         2,
-        format!("let fields = Hook::{view}.spec().field_set();\nview::debug(\"{view}\", {event}, fields, out)"),
+        format!("let fields = Hook::{view}.spec().field_set();\nview::debug(\"{view}\", self.event(), fields, out)"),
     );
     page.at(1, "}");
     page.line("}");

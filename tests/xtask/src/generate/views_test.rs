@@ -4,7 +4,7 @@ use hookmq_plugin_api::catalogue::HOOKS;
 use hookmq_plugin_api::{FieldSpec, HookSpec, Kind, Type};
 
 use super::page::Page;
-use super::rust::{answer_type, camel, path, rows, shared};
+use super::rust::{CALL_WIDTH, answer_type, camel, path, rows, shared};
 
 /// One module per kind of hook, by its name.
 pub(super) fn modules() -> Vec<(&'static str, String)> {
@@ -81,7 +81,11 @@ fn test(page: &mut Page, spec: &HookSpec) {
         } else {
             value(field)
         };
-        assertion(page, &seen, &expected);
+        if expected == "true" {
+            page.at(1, format!("assert!({seen});"));
+        } else {
+            assertion(page, &seen, &expected);
+        }
     }
     page.line("}");
     if spec.kind == Kind::Notice {
@@ -108,7 +112,7 @@ fn test(page: &mut Page, spec: &HookSpec) {
 /// `assert_eq!`, broken as rustfmt breaks it.
 fn assertion(page: &mut Page, seen: &str, expected: &str) {
     let flat = format!("{seen}, {expected}");
-    if flat.len() <= 60 {
+    if flat.len() <= CALL_WIDTH {
         page.at(1, format!("assert_eq!({flat});"));
     } else {
         page.at(1, "assert_eq!(");

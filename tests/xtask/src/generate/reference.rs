@@ -1,0 +1,201 @@
+//! `docs/hooks.md`: the hook reference.
+
+use hookmq_plugin_api::catalogue::HOOKS;
+use hookmq_plugin_api::{Field, FieldSpec, HookSpec, Kind, OnError, Type, VerdictKind};
+
+use super::page::{Page, listed};
+use super::rust::camel;
+use super::snippets;
+
+/// The whole page.
+pub(super) fn page() -> String {
+    let mut page = Page::default();
+    page.line("<!-- Generated from plugin-api/src/catalogue.rs by `cargo xtask generate`: change the catalogue instead. -->");
+    page.line(INTRODUCTION);
+    page.gap();
+    page.line("| Hook | Kind | May await | Hot | A failure counts as | MQTTnet event |");
+    page.line("|---|---|---|---|---|---|");
+    for spec in HOOKS {
+        page.line(format!(
+            "| [`{name}`](#{name}) | {} | {} | {} | {} | {} |",
+            spec.kind.name(),
+            if spec.awaits { "yes" } else { "" },
+            if spec.hot { "yes" } else { "" },
+            if spec.kind == Kind::Notice {
+                ""
+            } else {
+                spec.on_error.name()
+            },
+            spec.mqttnet.unwrap_or(""),
+            name = spec.name,
+        ));
+    }
+    for spec in HOOKS {
+        page.gap();
+        hook(&mut page, spec);
+    }
+    page.text()
+}
+
+fn hook(page: &mut Page, spec: &HookSpec) {
+    page.line(format!("## {}", spec.name));
+    page.gap();
+    page.line(spec.when);
+    page.gap();
+    page.line(format!("- Kind: {}", kind(spec)));
+    if spec.kind != Kind::Notice {
+        page.line(format!("- Answers: {}", answers(spec)));
+        page.line(format!(
+            "- A failure of the plugin counts as {}.",
+            match spec.on_error {
+                OnError::Deny => "a deny",
+                OnError::Pass => "a pass without changes",
+            }
+        ));
+        page.line(if spec.awaits {
+            "- The handler may await; only this client's packets wait meanwhile."
+        } else {
+            "- The handler cannot await."
+        });
+    }
+    if spec.hot {
+        page.line("- Comes per packet, message or receiver: read few fields.");
+    }
+    if let Some(event) = spec.mqttnet {
+        page.line(format!("- In MQTTnet: `{event}`"));
+    }
+    page.line(format!(
+        "- In Rust: `Closures::on_{}`, with the view `{}`{}",
+        spec.name,
+        camel(spec.name),
+        if spec.kind == Kind::Notice {
+            String::new()
+        } else {
+            format!(" and the answer `{}Answer`", camel(spec.name))
+        }
+    ));
+    page.gap();
+    fields(page, spec);
+    if let Some(example) = snippets::of(spec.hook) {
+        page.gap();
+        page.line("```lua");
+        page.line(example);
+        page.line("```");
+    }
+}
+
+fn kind(spec: &HookSpec) -> &'static str {
+    match spec.kind {
+        Kind::Gate => "gate; every plugin is asked until one denies.",
+        Kind::Filter => "filter; each plugin sees the changes of those before it.",
+        Kind::Notice => "notice; told after the fact, answers nothing.",
+        Kind::Supply => "supply; asked for data.",
+    }
+}
+
+fn answers(spec: &HookSpec) -> String {
+    let words: Vec<String> = spec
+        .verdicts
+        .iter()
+        .map(|verdict| format!("`{}`", verdict.name()))
+        .collect();
+    let changing: Vec<&str> = [VerdictKind::Pass, VerdictKind::Accept]
+        .into_iter()
+        .filter(|verdict| spec.may_answer(*verdict))
+        .map(VerdictKind::name)
+        .collect();
+    if spec.changes.is_empty() {
+        format!("{}.", listed(&words, "or"))
+    } else {
+        format!(
+            "{}; changes travel with {}.",
+            listed(&words, "or"),
+            listed(&changing, "and")
+        )
+    }
+}
+
+fn fields(page: &mut Page, spec: &HookSpec) {
+    let changes = !spec.changes.is_empty();
+    page.line(if changes {
+        "| Field | Type | Read | Change | Meaning |\n|---|---|---|---|---|"
+    } else {
+        "| Field | Type | Read | Meaning |\n|---|---|---|---|"
+    });
+    let only_changed = spec
+        .changes
+        .iter()
+        .filter(|field| !spec.fields.contains(field));
+    for field in spec.fields.iter().chain(only_changed) {
+        let row = field.spec();
+        let change = match (changes, spec.may_change(*field)) {
+            (false, _) => "",
+            (true, false) => "  |",
+            (true, true) => " yes |",
+        };
+        page.line(format!(
+            "| `{}` | {} | {} |{change} {} |",
+            row.name,
+            row.kind.name(),
+            read(spec, row),
+            row.doc
+        ));
+    }
+    let mut known: Vec<Field> = Vec::new();
+    for field in spec.fields.iter().chain(spec.changes) {
+        let row = field.spec();
+        if row.kind != Type::Records || known.contains(field) {
+            continue;
+        }
+        known.push(*field);
+        let parts: Vec<String> = row
+            .record
+            .iter()
+            .map(|part| format!("`{}`", part.name()))
+            .collect();
+        page.gap();
+        page.line(format!(
+            "Each entry of `{}` has {}.",
+            row.name,
+            listed(&parts, "and")
+        ));
+    }
+}
+
+fn read(spec: &HookSpec, row: &FieldSpec) -> &'static str {
+    match (spec.fields.contains(&row.field), row.optional) {
+        (false, _) => "no",
+        (true, false) => "always",
+        (true, true) => "if present",
+    }
+}
+
+const INTRODUCTION: &str = "\
+# Hooks
+
+A hook is a point in the broker's life where plugins are asked or told. Its name says which: verb first means that the broker waits
+for a decision (`validate_connection`), subject and past participle means that it already happened (`client_connected`), `load_...`
+supplies data. The name is the same everywhere: the Lua function, the method of an embedding program, the metric label.
+
+| Kind | How several plugins combine |
+|---|---|
+| gate | every listener is asked until one denies; a deny always wins, else an accept; if all pass, the listener's default applies |
+| filter | in order, each sees the changes of those before; drop, consume, deny and disconnect end the chain |
+| notice | all are told, after the fact, in order per client; nothing waits for them |
+| supply | asked for data when the broker starts |
+
+| Answer | Meaning |
+|---|---|
+| `pass` | no opinion, maybe with changes; in Lua, returning nothing is the same |
+| `accept` | allowed by this plugin; another plugin's deny still wins |
+| `deny` | refused, with a Reason Code and a reason |
+| `drop` | acknowledged, goes no further, counted as dropped |
+| `consume` | acknowledged, goes no further, counted as consumed by the plugin |
+| `disconnect` | refused, and the client's Network Connection ends |
+
+A Lua handler names the fields that it reads as its parameters, in any order; fields that it does not name are not even made. Changes
+travel with the answer (`return broker.pass { topic = \"a/b\" }`) and are checked like input from the network: nothing of an answer is
+applied unless all of it is valid. `broker.none` takes an optional field away. In the examples `M` is the table that the script returns.
+
+Under \"A failure counts as\" stands what an error, a timeout or an exceeded memory limit of a plugin means, unless the plugin's section
+says otherwise. Every notice is logged and counted when its handler fails, and nothing else happens.";
