@@ -26,7 +26,9 @@ impl Version {
         }
     }
 
-    fn from_name(name: &str) -> Option<Self> {
+    /// The version with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
         [Self::V311, Self::V5].into_iter().find(|version| version.name() == name)
     }
 }

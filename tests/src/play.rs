@@ -87,10 +87,13 @@ impl Clock {
 }
 
 struct Connection {
+    version: Version,
     stream: TcpStream,
     buffer: Vec<u8>,
     /// Packets that came while another one was waited for.
     waiting: VecDeque<Received>,
+    /// What the broker's Topic Aliases stand for.
+    aliases: HashMap<u64, Value>,
 }
 
 /// What comes next on a connection.
@@ -122,8 +125,8 @@ impl Player<'_> {
             }
             Action::Expect(name, template) => match self.next(name).await? {
                 Next::Packet(received) => self.check(template, &received),
-                // Saying why before closing is a SHOULD, which others may leave out (section 4.13 of MQTT 5.0).
-                Next::Closed if template.packet == "DISCONNECT" && !self.target.is_ours() => Ok(()),
+                // Saying why before closing is no MUST, and others leave it out (section 4.13 of MQTT 5.0).
+                Next::Closed if says_why(template) && !self.target.is_ours() => Ok(()),
                 Next::Closed => Err(format!("{name} was closed, expected {}", show_template(template))),
             },
             Action::Closed(name) => {
@@ -191,13 +194,24 @@ impl Player<'_> {
     }
 
     async fn send(&mut self, name: &str, template: &Template) -> Result<(), String> {
-        let template = self.complete(name, template);
-        let bytes = wire::write(&template, self.version)?;
+        let mut template = self.complete(name, template);
+        let version = match template.fields.iter().position(|field| field.key == "as") {
+            Some(at) => match template.fields.remove(at).value {
+                Text::Word(word) => Version::from_name(&word).ok_or_else(|| format!("there is no version {word}"))?,
+                _ => return Err("as=3.1.1 or as=5".to_owned()),
+            },
+            None => self.connections.get(name).map_or(self.version, |connection| connection.version),
+        };
+        let bytes = wire::write(&template, version)?;
         if matches!(template.packet, "PUBLISH" | "PUBREL") {
             self.last_publisher = Some(name.to_owned());
         }
         self.say(name, '>', &show_template(&template));
-        self.send_bytes(name, &bytes).await
+        self.send_bytes(name, &bytes).await?;
+        if let Some(connection) = self.connections.get_mut(name) {
+            connection.version = version;
+        }
+        Ok(())
     }
 
     async fn send_number(&mut self, name: &str, packet: &'static str, id: u64) -> Result<(), String> {
@@ -209,7 +223,13 @@ impl Player<'_> {
         if !self.connections.contains_key(name) {
             let stream = TcpStream::connect(self.target.address()).await.map_err(|error| error.to_string())?;
             stream.set_nodelay(true).map_err(|error| error.to_string())?;
-            let connection = Connection { stream, buffer: Vec::new(), waiting: VecDeque::new() };
+            let connection = Connection {
+                version: self.version,
+                stream,
+                buffer: Vec::new(),
+                waiting: VecDeque::new(),
+                aliases: HashMap::new(),
+            };
             self.connections.insert(name.to_owned(), connection);
         }
         let connection = self.connections.get_mut(name).ok_or("just inserted")?;
@@ -229,14 +249,14 @@ impl Player<'_> {
 
     /// As [`Self::next`], but what came earlier and was put aside stays there.
     async fn read(&mut self, name: &str) -> Result<Next, String> {
-        let version = self.version;
         let connection = self.connections.get_mut(name).ok_or_else(|| format!("{name} is not connected"))?;
         let patience = self.clock.pass(PATIENCE);
         tokio::pin!(patience);
         loop {
-            if let Some((length, received)) = wire::read(&connection.buffer, version)? {
+            if let Some((length, mut received)) = wire::read(&connection.buffer, connection.version)? {
                 connection.buffer.drain(..length);
                 let shown = show(&received);
+                resolve_alias(&mut received, &mut connection.aliases)?;
                 self.say(name, '<', &shown);
                 return Ok(Next::Packet(received));
             }
@@ -451,6 +471,28 @@ impl Player<'_> {
         }
         Ok(caught)
     }
+}
+
+/// Whether the packet does no more than explain a close that follows.
+fn says_why(template: &Template) -> bool {
+    let reason = template.fields.iter().find(|field| field.key == "reason").map(|field| wire::number(&field.value));
+    matches!((template.packet, reason), ("DISCONNECT", _) | ("CONNACK", Some(Ok(0x80..))))
+}
+
+/// Puts the Topic Name in that a Topic Alias stands for; what was sent stays as `sent_topic`.
+fn resolve_alias(received: &mut Received, aliases: &mut HashMap<u64, Value>) -> Result<(), String> {
+    let Some(at) = received.fields.iter().position(|(key, _)| *key == "topic") else { return Ok(()) };
+    let sent = received.fields[at].1.clone();
+    if let Some(Value::Number(alias)) = field(received, "topic_alias").cloned() {
+        if sent == Value::Bytes(Vec::new()) {
+            let known = aliases.get(&alias).ok_or_else(|| format!("topic alias {alias} was never set"))?;
+            received.fields[at].1 = known.clone();
+        } else {
+            aliases.insert(alias, sent.clone());
+        }
+    }
+    received.fields.push(("sent_topic", sent));
+    Ok(())
 }
 
 /// What is written, read the way the value that came is.
