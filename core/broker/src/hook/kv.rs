@@ -470,7 +470,8 @@ mod tests {
         }
         assert!(put(&kv, "e", "1", 999).is_err());
         assert_eq!(put(&kv, "e", "1", 1000), Ok(true));
-        assert_eq!(kv.len(), 1);
+        kv.sweep(1000);
+        assert_eq!((kv.len(), kv.bytes()), (1, 2));
     }
 
     #[test]

@@ -18,6 +18,8 @@ mod quiet;
 mod registration;
 mod scope;
 mod seat;
+#[cfg(test)]
+mod tests;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
