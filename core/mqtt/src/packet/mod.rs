@@ -8,6 +8,7 @@ mod auth;
 mod connack;
 mod connect;
 mod disconnect;
+mod display;
 mod packet_type;
 mod publish;
 mod suback;
