@@ -41,7 +41,11 @@ impl Case {
     /// A client with a name of its own and a clean session.
     async fn peer(&self) -> Done<Peer> {
         let number = self.peers.replace_with(|number| *number + 1);
-        self.peer_as(&self.client_id(&format!("peer{number}")), Options::default()).await
+        self.peer_as(
+            &self.client_id(&format!("peer{number}")),
+            Options::default(),
+        )
+        .await
     }
 
     async fn peer_as(&self, client_id: &str, options: Options) -> Done<Peer> {
@@ -51,7 +55,11 @@ impl Case {
 
 /// Fails when the two differ.
 fn equal<T: PartialEq + std::fmt::Debug>(found: T, wanted: T, what: &str) -> Done {
-    if found == wanted { Ok(()) } else { Err(shorten(format!("{what}: wanted {wanted:?}, got {found:?}"))) }
+    if found == wanted {
+        Ok(())
+    } else {
+        Err(shorten(format!("{what}: wanted {wanted:?}, got {found:?}")))
+    }
 }
 
 /// Fails when the condition does not hold.
@@ -93,19 +101,34 @@ fn main() -> Done {
         arguments.get(at + 1).cloned()
     };
     let host = value("--host").ok_or("--host is missing")?;
-    let port = value("--port").and_then(|port| port.parse().ok()).ok_or("--port is missing")?;
+    let port = value("--port")
+        .and_then(|port| port.parse().ok())
+        .ok_or("--port is missing")?;
     let only = value("--scenario");
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
     let runtime = runtime.map_err(|error| error.to_string())?;
     runtime.block_on(async {
         for (version, v5) in [("3.1.1", false), ("5.0", true)] {
             for scenario in scenarios::ALL {
-                if (scenario.needs_v5 && !v5) || only.as_ref().is_some_and(|only| only != scenario.name) {
+                if (scenario.needs_v5 && !v5)
+                    || only.as_ref().is_some_and(|only| only != scenario.name)
+                {
                     continue;
                 }
-                let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+                let since = std::time::SystemTime::now()
+                    .duration_since(std::time::UNIX_EPOCH)
+                    .unwrap_or_default();
                 let prefix = format!("foreign/{:08x}/{}", since.subsec_nanos(), scenario.name);
-                let case = Case { host: host.clone(), port, v5, prefix, peers: RefCell::new(0) };
+                let case = Case {
+                    host: host.clone(),
+                    port,
+                    v5,
+                    prefix,
+                    peers: RefCell::new(0),
+                };
                 check(&case, scenario.name, version, (scenario.run)(&case)).await;
             }
         }

@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use rumqttc::v5::mqttbytes::v5 as five;
-use rumqttc::v5::mqttbytes::v5::{ConnectProperties, Filter, LastWillProperties, PublishProperties};
+use rumqttc::v5::mqttbytes::v5::{
+    ConnectProperties, Filter, LastWillProperties, PublishProperties,
+};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -85,8 +87,11 @@ impl Drop for Peer {
 impl Peer {
     pub(crate) async fn connect(case: &Case, client_id: &str, options: Options) -> Done<Self> {
         let (tell, events) = mpsc::channel(EVENTS);
-        let (handle, task) =
-            if case.v5 { five(case, client_id, options, tell) } else { three(case, client_id, options, tell) };
+        let (handle, task) = if case.v5 {
+            five(case, client_id, options, tell)
+        } else {
+            three(case, client_id, options, tell)
+        };
         let mut peer = Self {
             welcome: Welcome::default(),
             handle,
@@ -112,7 +117,10 @@ impl Peer {
     pub(crate) async fn subscribe_with(&mut self, filter: Filter) -> Done {
         let qos = filter.qos as u8;
         match &self.handle {
-            Handle::Three(client) => client.subscribe(filter.path, qos_three(qos)).await.map_err(text)?,
+            Handle::Three(client) => client
+                .subscribe(filter.path, qos_three(qos))
+                .await
+                .map_err(text)?,
             Handle::Five(client) => client.subscribe_many([filter]).await.map_err(text)?,
         }
         match self.other("SUBACK").await? {
@@ -133,17 +141,35 @@ impl Peer {
     }
 
     /// Publishes and waits for what its QoS promises.
-    pub(crate) async fn publish(&mut self, topic: &str, payload: impl AsRef<[u8]>, qos: u8, retain: bool) -> Done {
+    pub(crate) async fn publish(
+        &mut self,
+        topic: &str,
+        payload: impl AsRef<[u8]>,
+        qos: u8,
+        retain: bool,
+    ) -> Done {
         self.send(topic, payload, qos, retain).await?;
         self.published().await
     }
 
     /// Hands a message to the client, which sends it when it may.
-    pub(crate) async fn send(&mut self, topic: &str, payload: impl AsRef<[u8]>, qos: u8, retain: bool) -> Done {
+    pub(crate) async fn send(
+        &mut self,
+        topic: &str,
+        payload: impl AsRef<[u8]>,
+        qos: u8,
+        retain: bool,
+    ) -> Done {
         let payload = payload.as_ref().to_vec();
         match &self.handle {
-            Handle::Three(client) => client.publish(topic, qos_three(qos), retain, payload).await.map_err(text),
-            Handle::Five(client) => client.publish(topic, qos_five(qos), retain, payload).await.map_err(text),
+            Handle::Three(client) => client
+                .publish(topic, qos_three(qos), retain, payload)
+                .await
+                .map_err(text),
+            Handle::Five(client) => client
+                .publish(topic, qos_five(qos), retain, payload)
+                .await
+                .map_err(text),
         }
     }
 
@@ -160,7 +186,10 @@ impl Peer {
             return Err("3.1.1 has no properties".to_owned());
         };
         let payload = payload.to_owned();
-        client.publish_with_properties(topic, qos_five(qos), retain, payload, properties).await.map_err(text)?;
+        client
+            .publish_with_properties(topic, qos_five(qos), retain, payload, properties)
+            .await
+            .map_err(text)?;
         self.published().await
     }
 
@@ -187,13 +216,27 @@ impl Peer {
         while found.len() < payloads.len() {
             found.push(self.next().await?);
         }
-        let texts: Vec<String> = found.iter().map(|m| String::from_utf8_lossy(&m.payload).into_owned()).collect();
-        equal(texts, payloads.iter().map(|payload| (*payload).to_owned()).collect(), "payloads")?;
+        let texts: Vec<String> = found
+            .iter()
+            .map(|m| String::from_utf8_lossy(&m.payload).into_owned())
+            .collect();
+        equal(
+            texts,
+            payloads
+                .iter()
+                .map(|payload| (*payload).to_owned())
+                .collect(),
+            "payloads",
+        )?;
         Ok(found)
     }
 
     /// What is published now is the next that comes, so nothing else was under way.
-    pub(crate) async fn expect_nothing_before(&mut self, publisher: &mut Self, topic: &str) -> Done {
+    pub(crate) async fn expect_nothing_before(
+        &mut self,
+        publisher: &mut Self,
+        topic: &str,
+    ) -> Done {
         publisher.publish(topic, "the end", 1, false).await?;
         self.expect(&["the end"]).await.map(drop)
     }
@@ -235,21 +278,42 @@ impl Peer {
         match tokio::time::timeout(WAIT, self.events.recv()).await {
             Ok(Some(Event::Message(message))) => self.messages.push_back(message),
             Ok(Some(event)) => self.others.push_back(event),
-            Ok(None) => return Err(format!("no {what}: the connection is over, {:?}", self.others)),
-            Err(_) => return Err(format!("no {what} within {} s, but {:?}", WAIT.as_secs(), self.others)),
+            Ok(None) => {
+                return Err(format!(
+                    "no {what}: the connection is over, {:?}",
+                    self.others
+                ));
+            }
+            Err(_) => {
+                return Err(format!(
+                    "no {what} within {} s, but {:?}",
+                    WAIT.as_secs(),
+                    self.others
+                ));
+            }
         }
         Ok(())
     }
 }
 
-fn three(case: &Case, client_id: &str, options: Options, tell: mpsc::Sender<Event>) -> (Handle, JoinHandle<()>) {
+fn three(
+    case: &Case,
+    client_id: &str,
+    options: Options,
+    tell: mpsc::Sender<Event>,
+) -> (Handle, JoinHandle<()>) {
     let mut settings = rumqttc::MqttOptions::new(client_id, case.host.as_str(), case.port);
     settings.set_keep_alive(Duration::from_secs(30));
     settings.set_clean_session(options.clean || !options.stays);
     settings.set_max_packet_size(PACKET as usize, PACKET as usize);
     settings.set_inflight(10);
     if let Some((topic, payload, retain, _)) = options.will {
-        settings.set_last_will(rumqttc::LastWill::new(topic, payload, rumqttc::QoS::AtLeastOnce, retain));
+        settings.set_last_will(rumqttc::LastWill::new(
+            topic,
+            payload,
+            rumqttc::QoS::AtLeastOnce,
+            retain,
+        ));
     }
     let (client, mut events) = rumqttc::AsyncClient::new(settings, 16);
     let task = tokio::spawn(async move {
@@ -275,9 +339,10 @@ fn three(case: &Case, client_id: &str, options: Options, tell: mpsc::Sender<Even
 fn said_by_three(event: rumqttc::Event) -> Option<Event> {
     use rumqttc::{Event::Incoming, Event::Outgoing, Packet, SubscribeReasonCode};
     Some(match event {
-        Incoming(Packet::ConnAck(answer)) => {
-            Event::Welcome(Welcome { session_present: answer.session_present, ..Welcome::default() })
-        }
+        Incoming(Packet::ConnAck(answer)) => Event::Welcome(Welcome {
+            session_present: answer.session_present,
+            ..Welcome::default()
+        }),
         Incoming(Packet::Publish(publish)) => Event::Message(Message {
             topic: publish.topic,
             payload: publish.payload.to_vec(),
@@ -297,12 +362,18 @@ fn said_by_three(event: rumqttc::Event) -> Option<Event> {
                 .collect(),
         ),
         Incoming(Packet::UnsubAck(_)) => Event::Unsubscribed,
-        Incoming(Packet::PubAck(_) | Packet::PubComp(_)) | Outgoing(rumqttc::Outgoing::Publish(0)) => Event::Published,
+        Incoming(Packet::PubAck(_) | Packet::PubComp(_))
+        | Outgoing(rumqttc::Outgoing::Publish(0)) => Event::Published,
         _ => return None,
     })
 }
 
-fn five(case: &Case, client_id: &str, options: Options, tell: mpsc::Sender<Event>) -> (Handle, JoinHandle<()>) {
+fn five(
+    case: &Case,
+    client_id: &str,
+    options: Options,
+    tell: mpsc::Sender<Event>,
+) -> (Handle, JoinHandle<()>) {
     let mut settings = rumqttc::v5::MqttOptions::new(client_id, case.host.as_str(), case.port);
     settings.set_keep_alive(Duration::from_secs(30));
     settings.set_clean_start(options.clean || !options.stays);
@@ -321,7 +392,13 @@ fn five(case: &Case, client_id: &str, options: Options, tell: mpsc::Sender<Event
             user_properties: Vec::new(),
         };
         let qos = qos_five(1);
-        settings.set_last_will(five::LastWill::new(topic, payload, qos, retain, Some(properties)));
+        settings.set_last_will(five::LastWill::new(
+            topic,
+            payload,
+            qos,
+            retain,
+            Some(properties),
+        ));
     }
     let (client, mut events) = rumqttc::v5::AsyncClient::new(settings, 16);
     let task = tokio::spawn(async move {
@@ -348,7 +425,9 @@ fn five(case: &Case, client_id: &str, options: Options, tell: mpsc::Sender<Event
 fn reason(error: &rumqttc::v5::ConnectionError) -> Option<u8> {
     use rumqttc::v5::{ConnectionError, StateError};
     match error {
-        ConnectionError::MqttState(StateError::ServerDisconnect { reason_code, .. }) => Some(*reason_code as u8),
+        ConnectionError::MqttState(StateError::ServerDisconnect { reason_code, .. }) => {
+            Some(*reason_code as u8)
+        }
         _ => None,
     }
 }
@@ -361,7 +440,10 @@ fn said_by_five(event: rumqttc::v5::Event) -> Option<Event> {
             let properties = answer.properties;
             Event::Welcome(Welcome {
                 session_present: answer.session_present,
-                topic_alias_maximum: properties.as_ref().and_then(|some| some.topic_alias_max).unwrap_or(0),
+                topic_alias_maximum: properties
+                    .as_ref()
+                    .and_then(|some| some.topic_alias_max)
+                    .unwrap_or(0),
                 assigned: properties.and_then(|some| some.assigned_client_identifier),
             })
         }
@@ -384,7 +466,8 @@ fn said_by_five(event: rumqttc::v5::Event) -> Option<Event> {
                 .collect(),
         ),
         Incoming(Packet::UnsubAck(_)) => Event::Unsubscribed,
-        Incoming(Packet::PubAck(_) | Packet::PubComp(_)) | Outgoing(rumqttc::Outgoing::Publish(0)) => Event::Published,
+        Incoming(Packet::PubAck(_) | Packet::PubComp(_))
+        | Outgoing(rumqttc::Outgoing::Publish(0)) => Event::Published,
         _ => return None,
     })
 }

@@ -38,7 +38,14 @@ async fn connect(case: &Case) -> Done {
     peer.leave().await?;
     let mut nameless = case.peer_as("", Options::default()).await?;
     if case.v5 {
-        must(nameless.welcome.assigned.as_ref().is_some_and(|id| !id.is_empty()), "no assigned Client Identifier")?;
+        must(
+            nameless
+                .welcome
+                .assigned
+                .as_ref()
+                .is_some_and(|id| !id.is_empty()),
+            "no assigned Client Identifier",
+        )?;
     }
     nameless.subscribe(&case.topic("a"), 0).await
 }
@@ -55,7 +62,11 @@ async fn at_qos(case: &Case, qos: u8) -> Done {
     for payload in payloads {
         let message = receiver.next().await?;
         equal(message.payload, payload, "payload")?;
-        equal((message.qos, message.retain, message.dup), (qos, false, false), "QoS, RETAIN and DUP")?;
+        equal(
+            (message.qos, message.retain, message.dup),
+            (qos, false, false),
+            "QoS, RETAIN and DUP",
+        )?;
     }
     receiver.publish(&topic, "to itself", qos, false).await?;
     receiver.expect(&["to itself"]).await?;
@@ -80,7 +91,11 @@ async fn downgrade(case: &Case) -> Done {
     sender.publish(&case.topic("a"), "two", 2, false).await?;
     sender.publish(&case.topic("a"), "nought", 0, false).await?;
     let found = receiver.expect(&["two", "nought"]).await?;
-    equal(found.iter().map(|message| message.qos).collect(), vec![1, 0], "QoS")
+    equal(
+        found.iter().map(|message| message.qos).collect(),
+        vec![1, 0],
+        "QoS",
+    )
 }
 
 async fn order(case: &Case) -> Done {
@@ -97,7 +112,9 @@ async fn order(case: &Case) -> Done {
             sender.published().await?;
         }
     }
-    receiver.expect_nothing_before(&mut sender, &case.topic("a")).await
+    receiver
+        .expect_nothing_before(&mut sender, &case.topic("a"))
+        .await
 }
 
 async fn large(case: &Case) -> Done {
@@ -105,22 +122,30 @@ async fn large(case: &Case) -> Done {
     receiver.subscribe(&case.topic("a"), 2).await?;
     let payload: Vec<u8> = (0..200_000_u64).map(|n| (n * n % 251) as u8).collect();
     for qos in [0, 1, 2] {
-        sender.publish(&case.topic("a"), &payload, qos, false).await?;
-        must(receiver.next().await?.payload == payload, &format!("harmed at QoS {qos}"))?;
+        sender
+            .publish(&case.topic("a"), &payload, qos, false)
+            .await?;
+        must(
+            receiver.next().await?.payload == payload,
+            &format!("harmed at QoS {qos}"),
+        )?;
     }
     Ok(())
 }
 
 async fn wildcards(case: &Case) -> Done {
-    let (mut plus, mut rest, mut sender) = (case.peer().await?, case.peer().await?, case.peer().await?);
+    let (mut plus, mut rest, mut sender) =
+        (case.peer().await?, case.peer().await?, case.peer().await?);
     plus.subscribe(&case.topic("w/+/x"), 1).await?;
     rest.subscribe(&case.topic("w/#"), 1).await?;
     for level in ["w", "w/a", "w/a/x", "w/a/b/x", "w//x", "v/a/x", "w/b/x"] {
         sender.publish(&case.topic(level), level, 1, false).await?;
     }
     plus.expect(&["w/a/x", "w//x", "w/b/x"]).await?;
-    rest.expect(&["w", "w/a", "w/a/x", "w/a/b/x", "w//x", "w/b/x"]).await?;
-    plus.expect_nothing_before(&mut sender, &case.topic("w/z/x")).await?;
+    rest.expect(&["w", "w/a", "w/a/x", "w/a/b/x", "w//x", "w/b/x"])
+        .await?;
+    plus.expect_nothing_before(&mut sender, &case.topic("w/z/x"))
+        .await?;
     rest.expect(&["the end"]).await.map(drop)
 }
 
@@ -129,8 +154,12 @@ async fn unsubscribe(case: &Case) -> Done {
     receiver.subscribe(&case.topic("a"), 1).await?;
     receiver.subscribe(&case.topic("b"), 1).await?;
     receiver.unsubscribe(&case.topic("a")).await?;
-    sender.publish(&case.topic("a"), "unwanted", 1, false).await?;
-    receiver.expect_nothing_before(&mut sender, &case.topic("b")).await
+    sender
+        .publish(&case.topic("a"), "unwanted", 1, false)
+        .await?;
+    receiver
+        .expect_nothing_before(&mut sender, &case.topic("b"))
+        .await
 }
 
 async fn retained(case: &Case) -> Done {
@@ -139,16 +168,25 @@ async fn retained(case: &Case) -> Done {
     sender.publish(&case.topic("a"), "old", 1, true).await?;
     sender.publish(&case.topic("a"), "kept", 1, true).await?;
     let live = early.expect(&["old", "kept"]).await?;
-    must(live.iter().all(|message| !message.retain), "RETAIN was set on a live message")?;
+    must(
+        live.iter().all(|message| !message.retain),
+        "RETAIN was set on a live message",
+    )?;
     let mut late = case.peer().await?;
     late.subscribe(&case.topic("#"), 1).await?;
     let replay = late.expect(&["kept"]).await?;
-    must(replay.iter().all(|message| message.retain && message.qos == 1), "RETAIN and QoS of the replay")?;
+    must(
+        replay
+            .iter()
+            .all(|message| message.retain && message.qos == 1),
+        "RETAIN and QoS of the replay",
+    )?;
     sender.publish(&case.topic("a"), "", 1, true).await?;
     early.expect(&[""]).await?;
     let mut last = case.peer().await?;
     last.subscribe(&case.topic("#"), 1).await?;
-    last.expect_nothing_before(&mut sender, &case.topic("b")).await
+    last.expect_nothing_before(&mut sender, &case.topic("b"))
+        .await
 }
 
 async fn will(case: &Case) -> Done {
@@ -158,18 +196,43 @@ async fn will(case: &Case) -> Done {
         will: Some((case.topic(topic), payload, retain, 0)),
         ..Options::default()
     };
-    let lost = case.peer_as(&case.client_id("lost"), with_will("will", "gone", false)).await?;
+    let lost = case
+        .peer_as(&case.client_id("lost"), with_will("will", "gone", false))
+        .await?;
     lost.break_connection().await;
-    must(watcher.expect(&["gone"]).await?.iter().all(|message| message.qos == 1), "QoS of the will")?;
-    case.peer_as(&case.client_id("polite"), with_will("will", "not gone", false)).await?.leave().await?;
+    must(
+        watcher
+            .expect(&["gone"])
+            .await?
+            .iter()
+            .all(|message| message.qos == 1),
+        "QoS of the will",
+    )?;
+    case.peer_as(
+        &case.client_id("polite"),
+        with_will("will", "not gone", false),
+    )
+    .await?
+    .leave()
+    .await?;
     let mut sender = case.peer().await?;
-    watcher.expect_nothing_before(&mut sender, &case.topic("a")).await?;
-    let kept = case.peer_as(&case.client_id("kept"), with_will("kept", "for all", true)).await?;
+    watcher
+        .expect_nothing_before(&mut sender, &case.topic("a"))
+        .await?;
+    let kept = case
+        .peer_as(&case.client_id("kept"), with_will("kept", "for all", true))
+        .await?;
     kept.break_connection().await;
     watcher.expect(&["for all"]).await?;
     let mut late = case.peer().await?;
     late.subscribe(&case.topic("kept"), 1).await?;
-    must(late.expect(&["for all"]).await?.iter().all(|message| message.retain), "the will was not retained")?;
+    must(
+        late.expect(&["for all"])
+            .await?
+            .iter()
+            .all(|message| message.retain),
+        "the will was not retained",
+    )?;
     sender.publish(&case.topic("kept"), "", 1, true).await
 }
 
@@ -178,17 +241,34 @@ async fn takeover(case: &Case) -> Done {
     watcher.subscribe(&case.topic("will"), 1).await?;
     let same = case.client_id("same");
     let will = Some((case.topic("will"), "thrown off", false, 0));
-    let mut first = case.peer_as(&same, Options { will, ..Options::default() }).await?;
+    let mut first = case
+        .peer_as(
+            &same,
+            Options {
+                will,
+                ..Options::default()
+            },
+        )
+        .await?;
     let mut second = case.peer_as(&same, Options::default()).await?;
-    equal(first.over().await?, case.v5.then_some(0x8E), "the Reason Code")?;
+    equal(
+        first.over().await?,
+        case.v5.then_some(0x8E),
+        "the Reason Code",
+    )?;
     watcher.expect(&["thrown off"]).await?;
     second.subscribe(&case.topic("a"), 1).await?;
-    watcher.publish(&case.topic("a"), "to the second", 1, false).await?;
+    watcher
+        .publish(&case.topic("a"), "to the second", 1, false)
+        .await?;
     second.expect(&["to the second"]).await.map(drop)
 }
 
 fn stays() -> Options {
-    Options { stays: true, ..Options::default() }
+    Options {
+        stays: true,
+        ..Options::default()
+    }
 }
 
 async fn session(case: &Case) -> Done {
@@ -199,17 +279,29 @@ async fn session(case: &Case) -> Done {
     away.subscribe(&case.topic("a"), 2).await?;
     away.leave().await?;
     for (payload, qos) in [("1 a", 1), ("2 a", 2), ("1 b", 1), ("2 b", 2)] {
-        sender.publish(&case.topic("a"), payload, qos, false).await?;
+        sender
+            .publish(&case.topic("a"), payload, qos, false)
+            .await?;
     }
     let mut back = case.peer_as(&name, stays()).await?;
     must(back.welcome.session_present, "no session was present")?;
     let found = back.expect(&["1 a", "2 a", "1 b", "2 b"]).await?;
-    equal(found.iter().map(|message| message.qos).collect(), vec![1, 2, 1, 2], "QoS")?;
-    back.expect_nothing_before(&mut sender, &case.topic("a")).await?;
+    equal(
+        found.iter().map(|message| message.qos).collect(),
+        vec![1, 2, 1, 2],
+        "QoS",
+    )?;
+    back.expect_nothing_before(&mut sender, &case.topic("a"))
+        .await?;
     back.leave().await?;
     let mut again = case.peer_as(&name, stays()).await?;
-    must(again.welcome.session_present, "no session was present the second time")?;
-    again.expect_nothing_before(&mut sender, &case.topic("a")).await
+    must(
+        again.welcome.session_present,
+        "no session was present the second time",
+    )?;
+    again
+        .expect_nothing_before(&mut sender, &case.topic("a"))
+        .await
 }
 
 async fn clean_start(case: &Case) -> Done {
@@ -219,11 +311,23 @@ async fn clean_start(case: &Case) -> Done {
     away.subscribe(&case.topic("a"), 1).await?;
     away.leave().await?;
     sender.publish(&case.topic("a"), "lost", 1, false).await?;
-    let mut fresh = case.peer_as(&name, Options { clean: true, ..stays() }).await?;
+    let mut fresh = case
+        .peer_as(
+            &name,
+            Options {
+                clean: true,
+                ..stays()
+            },
+        )
+        .await?;
     must(!fresh.welcome.session_present, "a session was present")?;
     fresh.subscribe(&case.topic("b"), 1).await?;
-    sender.publish(&case.topic("a"), "not subscribed", 1, false).await?;
-    fresh.expect_nothing_before(&mut sender, &case.topic("b")).await
+    sender
+        .publish(&case.topic("a"), "not subscribed", 1, false)
+        .await?;
+    fresh
+        .expect_nothing_before(&mut sender, &case.topic("b"))
+        .await
 }
 
 async fn properties(case: &Case) -> Done {
@@ -234,13 +338,24 @@ async fn properties(case: &Case) -> Done {
         payload_format_indicator: Some(1),
         response_topic: Some(case.topic("answer")),
         correlation_data: Some(b"\x00\xff id".to_vec().into()),
-        user_properties: vec![pair("b", "1"), pair("a", "2"), pair("b", "1"), pair("ü", "二")],
+        user_properties: vec![
+            pair("b", "1"),
+            pair("a", "2"),
+            pair("b", "1"),
+            pair("ü", "二"),
+        ],
         content_type: Some("application/json".to_owned()),
         ..PublishProperties::default()
     };
     for qos in [0, 1, 2] {
-        sender.publish_with(&case.topic("a"), "{}", qos, false, wanted.clone()).await?;
-        equal(receiver.next().await?.properties, wanted.clone(), "properties")?;
+        sender
+            .publish_with(&case.topic("a"), "{}", qos, false, wanted.clone())
+            .await?;
+        equal(
+            receiver.next().await?.properties,
+            wanted.clone(),
+            "properties",
+        )?;
     }
     Ok(())
 }
@@ -251,27 +366,47 @@ async fn expiry(case: &Case) -> Done {
     let mut away = case.peer_as(&name, stays()).await?;
     away.subscribe(&case.topic("a"), 1).await?;
     away.leave().await?;
-    let expiring = |seconds| PublishProperties { message_expiry_interval: Some(seconds), ..PublishProperties::default() };
-    sender.publish_with(&case.topic("a"), "short", 1, false, expiring(1)).await?;
-    sender.publish_with(&case.topic("a"), "long", 1, false, expiring(100)).await?;
-    sender.publish_with(&case.topic("clock"), "ticking", 1, true, expiring(2)).await?;
+    let expiring = |seconds| PublishProperties {
+        message_expiry_interval: Some(seconds),
+        ..PublishProperties::default()
+    };
+    sender
+        .publish_with(&case.topic("a"), "short", 1, false, expiring(1))
+        .await?;
+    sender
+        .publish_with(&case.topic("a"), "long", 1, false, expiring(100))
+        .await?;
+    sender
+        .publish_with(&case.topic("clock"), "ticking", 1, true, expiring(2))
+        .await?;
     let deadline = Instant::now() + Duration::from_secs(10);
     while clock_is_ticking(case, &mut sender).await? {
-        must(Instant::now() < deadline, "the retained message does not expire")?;
+        must(
+            Instant::now() < deadline,
+            "the retained message does not expire",
+        )?;
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let mut back = case.peer_as(&name, stays()).await?;
     let long = back.expect(&["long"]).await?;
-    let left = long.first().and_then(|message| message.properties.message_expiry_interval);
-    must(left.is_some_and(|left| (90..100).contains(&left)), &format!("{left:?} s are left of 100 s"))?;
-    back.expect_nothing_before(&mut sender, &case.topic("a")).await
+    let left = long
+        .first()
+        .and_then(|message| message.properties.message_expiry_interval);
+    must(
+        left.is_some_and(|left| (90..100).contains(&left)),
+        &format!("{left:?} s are left of 100 s"),
+    )?;
+    back.expect_nothing_before(&mut sender, &case.topic("a"))
+        .await
 }
 
 /// Whether a new subscriber still gets the retained message.
 async fn clock_is_ticking(case: &Case, sender: &mut Peer) -> Done<bool> {
     let mut watcher = case.peer().await?;
     watcher.subscribe(&case.topic("clock"), 1).await?;
-    sender.publish(&case.topic("clock"), "the end", 1, false).await?;
+    sender
+        .publish(&case.topic("clock"), "the end", 1, false)
+        .await?;
     let ticking = watcher.next().await?.payload == b"ticking";
     watcher.leave().await?;
     Ok(ticking)
@@ -280,13 +415,22 @@ async fn clock_is_ticking(case: &Case, sender: &mut Peer) -> Done<bool> {
 async fn will_delay(case: &Case) -> Done {
     let (mut watcher, mut sender) = (case.peer().await?, case.peer().await?);
     watcher.subscribe(&case.topic("#"), 1).await?;
-    let doomed = |name, delay| Options { will: Some((case.topic(name), name, false, delay)), ..stays() };
-    let returning = case.peer_as(&case.client_id("returning"), doomed("returning", 1)).await?;
-    let gone = case.peer_as(&case.client_id("gone"), doomed("gone", 2)).await?;
+    let doomed = |name, delay| Options {
+        will: Some((case.topic(name), name, false, delay)),
+        ..stays()
+    };
+    let returning = case
+        .peer_as(&case.client_id("returning"), doomed("returning", 1))
+        .await?;
+    let gone = case
+        .peer_as(&case.client_id("gone"), doomed("gone", 2))
+        .await?;
     let started = Instant::now();
     gone.break_connection().await;
     returning.break_connection().await;
-    watcher.expect_nothing_before(&mut sender, &case.topic("a")).await?;
+    watcher
+        .expect_nothing_before(&mut sender, &case.topic("a"))
+        .await?;
     let back = case.peer_as(&case.client_id("returning"), stays()).await?;
     must(back.welcome.session_present, "no session was present")?;
     // The will that was to come first does not come at all.
@@ -297,7 +441,8 @@ async fn will_delay(case: &Case) -> Done {
 }
 
 async fn shared(case: &Case) -> Done {
-    let (mut one, mut other, mut sender) = (case.peer().await?, case.peer().await?, case.peer().await?);
+    let (mut one, mut other, mut sender) =
+        (case.peer().await?, case.peer().await?, case.peer().await?);
     let topic = case.topic("a");
     one.subscribe(&format!("$share/group/{topic}"), 1).await?;
     other.subscribe(&format!("$share/group/{topic}"), 1).await?;
@@ -310,7 +455,10 @@ async fn shared(case: &Case) -> Done {
         until_own(&mut one, &mut sender, &case.topic("own1")).await?,
         until_own(&mut other, &mut sender, &case.topic("own2")).await?,
     );
-    must(!first.is_empty() && !second.is_empty(), &format!("one member got everything: {first:?}, {second:?}"))?;
+    must(
+        !first.is_empty() && !second.is_empty(),
+        &format!("one member got everything: {first:?}, {second:?}"),
+    )?;
     let mut got = [first, second].concat();
     got.sort();
     wanted.sort();
@@ -333,39 +481,79 @@ async fn until_own(member: &mut Peer, sender: &mut Peer, own: &str) -> Done<Vec<
 async fn options(case: &Case) -> Done {
     let (mut loner, mut sender) = (case.peer().await?, case.peer().await?);
     let filter = |name: &str| Filter::new(case.topic(name), qos_five(1));
-    loner.subscribe_with(Filter { nolocal: true, ..filter("a") }).await?;
+    loner
+        .subscribe_with(Filter {
+            nolocal: true,
+            ..filter("a")
+        })
+        .await?;
     loner.publish(&case.topic("a"), "own", 1, false).await?;
-    loner.expect_nothing_before(&mut sender, &case.topic("a")).await?;
+    loner
+        .expect_nothing_before(&mut sender, &case.topic("a"))
+        .await?;
 
     let mut as_published = case.peer().await?;
-    as_published.subscribe_with(Filter { preserve_retain: true, ..filter("r") }).await?;
+    as_published
+        .subscribe_with(Filter {
+            preserve_retain: true,
+            ..filter("r")
+        })
+        .await?;
     sender.publish(&case.topic("r"), "kept", 1, true).await?;
     let kept = as_published.expect(&["kept"]).await?;
-    must(kept.iter().all(|message| message.retain), "RETAIN was not as published")?;
+    must(
+        kept.iter().all(|message| message.retain),
+        "RETAIN was not as published",
+    )?;
 
     let mut reader = case.peer().await?;
-    let replaying = |rule| Filter { retain_forward_rule: rule, ..filter("r") };
-    reader.subscribe_with(replaying(RetainForwardRule::Never)).await?;
-    reader.expect_nothing_before(&mut sender, &case.topic("r")).await?;
+    let replaying = |rule| Filter {
+        retain_forward_rule: rule,
+        ..filter("r")
+    };
+    reader
+        .subscribe_with(replaying(RetainForwardRule::Never))
+        .await?;
+    reader
+        .expect_nothing_before(&mut sender, &case.topic("r"))
+        .await?;
     reader.unsubscribe(&case.topic("r")).await?;
-    reader.subscribe_with(replaying(RetainForwardRule::OnNewSubscribe)).await?;
+    reader
+        .subscribe_with(replaying(RetainForwardRule::OnNewSubscribe))
+        .await?;
     reader.expect(&["kept"]).await?;
-    reader.subscribe_with(replaying(RetainForwardRule::OnNewSubscribe)).await?;
-    reader.expect_nothing_before(&mut sender, &case.topic("r")).await?;
-    reader.subscribe_with(replaying(RetainForwardRule::OnEverySubscribe)).await?;
+    reader
+        .subscribe_with(replaying(RetainForwardRule::OnNewSubscribe))
+        .await?;
+    reader
+        .expect_nothing_before(&mut sender, &case.topic("r"))
+        .await?;
+    reader
+        .subscribe_with(replaying(RetainForwardRule::OnEverySubscribe))
+        .await?;
     reader.expect(&["kept"]).await?;
     sender.publish(&case.topic("r"), "", 1, true).await
 }
 
 async fn topic_alias(case: &Case) -> Done {
     let (mut receiver, mut sender) = (case.peer().await?, case.peer().await?);
-    must(sender.welcome.topic_alias_maximum >= 1, "the broker grants no Topic Alias")?;
+    must(
+        sender.welcome.topic_alias_maximum >= 1,
+        "the broker grants no Topic Alias",
+    )?;
     receiver.subscribe(&case.topic("#"), 1).await?;
     let (a, b) = (case.topic("a"), case.topic("b"));
     for (topic, payload) in [(a.as_str(), "1"), ("", "2"), (b.as_str(), "3"), ("", "4")] {
-        let alias = PublishProperties { topic_alias: Some(1), ..PublishProperties::default() };
+        let alias = PublishProperties {
+            topic_alias: Some(1),
+            ..PublishProperties::default()
+        };
         sender.publish_with(topic, payload, 1, false, alias).await?;
     }
     let found = receiver.expect(&["1", "2", "3", "4"]).await?;
-    equal(found.into_iter().map(|message| message.topic).collect(), vec![a.clone(), a, b.clone(), b], "topics")
+    equal(
+        found.into_iter().map(|message| message.topic).collect(),
+        vec![a.clone(), a, b.clone(), b],
+        "topics",
+    )
 }

@@ -66,18 +66,29 @@ impl Broker {
         if let Some(address) = arguments.target {
             TcpStream::connect_timeout(&address, PATIENCE)
                 .map_err(|error| format!("nothing listens on {address}: {error}"))?;
-            return Ok(Self { address, name: format!("the broker on {address}"), started: None });
+            return Ok(Self {
+                address,
+                name: format!("the broker on {address}"),
+                started: None,
+            });
         }
         let folder = target_dir().join("suites").join(suite);
         fs::create_dir_all(&folder)?;
         let address = free_address()?;
         let (mut command, name) = match arguments.broker {
             Kind::Hookmq => (hookmq(&folder, address, &settings.hookmq)?, "hookmq"),
-            Kind::Mosquitto => (mosquitto(&folder, address, settings.mosquitto)?, "mosquitto"),
+            Kind::Mosquitto => (
+                mosquitto(&folder, address, settings.mosquitto)?,
+                "mosquitto",
+            ),
         };
         let log = folder.join("broker.log");
         let running = Running::start_logging(command.current_dir(&folder), &log)?;
-        let broker = Self { address, name: name.to_owned(), started: Some(Started { running, log }) };
+        let broker = Self {
+            address,
+            name: name.to_owned(),
+            started: Some(Started { running, log }),
+        };
         broker.wait_until_it_listens()?;
         Ok(broker)
     }
@@ -91,14 +102,24 @@ impl Broker {
             return Ok(());
         };
         if let Some(status) = running.ended_within(Duration::ZERO) {
-            return Err(format!("{} ended by itself ({status}):\n{}", self.name, last_words(log)).into());
+            return Err(format!(
+                "{} ended by itself ({status}):\n{}",
+                self.name,
+                last_words(log)
+            )
+            .into());
         }
         running.terminate();
         let status = running.finish(Instant::now() + PATIENCE)?;
         if status.success() {
             Ok(())
         } else {
-            Err(format!("{} did not stop cleanly ({status}):\n{}", self.name, last_words(log)).into())
+            Err(format!(
+                "{} did not stop cleanly ({status}):\n{}",
+                self.name,
+                last_words(log)
+            )
+            .into())
         }
     }
 
@@ -108,8 +129,16 @@ impl Broker {
             return Ok(());
         };
         while TcpStream::connect(self.address).is_err() {
-            if running.ended_within(Duration::from_millis(20)).is_some() || Instant::now() > deadline {
-                return Err(format!("{} does not listen on {}:\n{}", self.name, self.address, last_words(log)).into());
+            if running.ended_within(Duration::from_millis(20)).is_some()
+                || Instant::now() > deadline
+            {
+                return Err(format!(
+                    "{} does not listen on {}:\n{}",
+                    self.name,
+                    self.address,
+                    last_words(log)
+                )
+                .into());
             }
         }
         Ok(())
@@ -120,7 +149,10 @@ fn last_words(log: &Path) -> String {
     let text = fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<&str> = text.lines().collect();
-    lines.get(lines.len().saturating_sub(15)..).unwrap_or_default().join("\n")
+    lines
+        .get(lines.len().saturating_sub(15)..)
+        .unwrap_or_default()
+        .join("\n")
 }
 
 fn free_address() -> Outcome<SocketAddr> {
@@ -131,7 +163,10 @@ fn hookmq(folder: &Path, address: SocketAddr, settings: &str) -> Outcome<Command
     setup::need_cxx()?;
     process::run(cargo().args(["build", "--package", "hookmq"]))?;
     let file = folder.join("broker.toml");
-    fs::write(&file, format!("[[listener]]\nbind = \"{address}\"\n\n{settings}"))?;
+    fs::write(
+        &file,
+        format!("[[listener]]\nbind = \"{address}\"\n\n{settings}"),
+    )?;
     let mut command = Command::new(target_dir().join("debug/hookmq"));
     command.args(["run", "--config"]).arg(file);
     Ok(command)
@@ -142,7 +177,14 @@ fn mosquitto(folder: &Path, address: SocketAddr, settings: &str) -> Outcome<Comm
         .or_else(|| Some(PathBuf::from("/usr/sbin/mosquitto")).filter(|file| file.is_file()))
         .ok_or("mosquitto is missing (on Debian: apt-get install mosquitto)")?;
     let file = folder.join("mosquitto.conf");
-    fs::write(&file, format!("listener {} {}\nallow_anonymous true\n{settings}", address.port(), address.ip()))?;
+    fs::write(
+        &file,
+        format!(
+            "listener {} {}\nallow_anonymous true\n{settings}",
+            address.port(),
+            address.ip()
+        ),
+    )?;
     let mut command = Command::new(program);
     command.arg("-c").arg(file);
     Ok(command)

@@ -3,13 +3,21 @@
 use crate::process::{self, cargo};
 use crate::{Outcome, test};
 
+/// A name for the report, and what is done.
+type Step = (&'static str, fn() -> Outcome);
+
 /// Format, lints, documentation, licences and tests.
 ///
 /// # Errors
 /// When any step fails; the message names them.
 pub(crate) fn run() -> Outcome {
-    let steps: [(&str, fn() -> Outcome); 5] =
-        [("fmt", format), ("clippy", lints), ("doc", documentation), ("deny", licences), ("test", || test::run(&test::Arguments::default()))];
+    let steps: [Step; 5] = [
+        ("fmt", format),
+        ("clippy", lints),
+        ("doc", documentation),
+        ("deny", licences),
+        ("test", || test::run(&test::Arguments::default())),
+    ];
     let mut failed = Vec::new();
     for (name, step) in steps {
         println!("== {name}");
@@ -31,18 +39,30 @@ fn format() -> Outcome {
 }
 
 fn lints() -> Outcome {
-    process::run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))
+    process::run(cargo().args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "--deny",
+        "warnings",
+    ]))
 }
 
 fn documentation() -> Outcome {
-    process::run(
-        cargo().env("RUSTDOCFLAGS", "--deny warnings").args(["doc", "--workspace", "--no-deps", "--document-private-items"]),
-    )
+    process::run(cargo().env("RUSTDOCFLAGS", "--deny warnings").args([
+        "doc",
+        "--workspace",
+        "--no-deps",
+        "--document-private-items",
+    ]))
 }
 
 fn licences() -> Outcome {
     if process::find("cargo-deny").is_none() {
-        println!("cargo-deny is not installed (cargo install --locked cargo-deny): licences, sources and duplicates not checked");
+        println!(
+            "cargo-deny is not installed (cargo install --locked cargo-deny): licences, sources and duplicates not checked"
+        );
         return Ok(());
     }
     process::run(cargo().args(["deny", "check", "licenses", "bans", "sources"]))

@@ -24,20 +24,33 @@ pub(crate) struct Arguments {
 /// When cargo-fuzz or a nightly compiler is missing, or a target finds something; all targets are run all the same.
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     need_tools()?;
-    let listed = process::capture(nightly().args(["list", "--fuzz-dir", FOLDER]), Duration::from_secs(60))?;
+    let listed = process::capture(
+        nightly().args(["list", "--fuzz-dir", FOLDER]),
+        Duration::from_secs(60),
+    )?;
     let targets: Vec<&str> = listed
         .lines()
         .map(str::trim)
-        .filter(|name| !name.is_empty() && (arguments.targets.is_empty() || arguments.targets.iter().any(|wanted| wanted == name)))
+        .filter(|name| {
+            !name.is_empty()
+                && (arguments.targets.is_empty()
+                    || arguments.targets.iter().any(|wanted| wanted == name))
+        })
         .collect();
     if targets.is_empty() {
-        return Err(format!("no such target; there are: {}", listed.split_whitespace().collect::<Vec<_>>().join(", ")).into());
+        return Err(format!(
+            "no such target; there are: {}",
+            listed.split_whitespace().collect::<Vec<_>>().join(", ")
+        )
+        .into());
     }
     let limit = format!("-max_total_time={}", arguments.seconds);
     let mut failed = Vec::new();
     for target in &targets {
         println!("== {target}");
-        if let Err(failure) = process::run(nightly().args(["run", "--fuzz-dir", FOLDER, target, "--", &limit])) {
+        if let Err(failure) =
+            process::run(nightly().args(["run", "--fuzz-dir", FOLDER, target, "--", &limit]))
+        {
             println!("{failure}");
             failed.push(*target);
         }
@@ -46,7 +59,11 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     if failed.is_empty() {
         Ok(())
     } else {
-        Err(format!("failed: {}; inputs are in {FOLDER}/artifacts", failed.join(", ")).into())
+        Err(format!(
+            "failed: {}; inputs are in {FOLDER}/artifacts",
+            failed.join(", ")
+        )
+        .into())
     }
 }
 
@@ -59,7 +76,10 @@ fn need_tools() -> Outcome {
     }
     process::capture(nightly_cargo().arg("--version"), Duration::from_secs(60))
         .map(drop)
-        .map_err(|why| -> Failure { format!("a nightly toolchain is missing: rustup toolchain install nightly ({why})").into() })
+        .map_err(|why| -> Failure {
+            format!("a nightly toolchain is missing: rustup toolchain install nightly ({why})")
+                .into()
+        })
 }
 
 fn nightly() -> std::process::Command {
@@ -71,6 +91,10 @@ fn nightly() -> std::process::Command {
 /// The nightly cargo by way of rustup: `CARGO` names the stable one that started this program.
 fn nightly_cargo() -> std::process::Command {
     let mut command = std::process::Command::new("rustup");
-    command.current_dir(root()).env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO").args(["run", "nightly", "cargo"]);
+    command
+        .current_dir(root())
+        .env_remove("RUSTUP_TOOLCHAIN")
+        .env_remove("CARGO")
+        .args(["run", "nightly", "cargo"]);
     command
 }

@@ -54,7 +54,11 @@ struct Said {
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let suite = std::path::absolute(&arguments.path)?.join("interoperability");
     if !suite.join("client_test5.py").is_file() {
-        return Err(format!("{} is no checkout of eclipse/paho.mqtt.testing", arguments.path.display()).into());
+        return Err(format!(
+            "{} is no checkout of eclipse/paho.mqtt.testing",
+            arguments.path.display()
+        )
+        .into());
     }
     setup::need("python3", &["python3"])?;
     let broker = Broker::start(&arguments.broker, "paho", &settings())?;
@@ -64,7 +68,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     for module in ["client_test", "client_test5"] {
         println!("== {module}");
         for said in drive(arguments, &broker, module, &suite)? {
-            let reason = DEVIATIONS.iter().find(|(name, _)| *name == said.test).map(|(_, reason)| reason);
+            let reason = DEVIATIONS
+                .iter()
+                .find(|(name, _)| *name == said.test)
+                .map(|(_, reason)| reason);
             match (said.passed, reason) {
                 (true, _) => passed += 1,
                 (false, Some(reason)) => {
@@ -81,14 +88,21 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     }
     println!("{deviating} deviating as listed");
     println!("{passed} passed, {failed} failed");
-    if failed == 0 && passed > 0 { Ok(()) } else { Err("Paho interoperability: not all tests passed".into()) }
+    if failed == 0 && passed > 0 {
+        Ok(())
+    } else {
+        Err("Paho interoperability: not all tests passed".into())
+    }
 }
 
 /// What the suite takes for granted: a filter that is refused, and limits low enough to run into.
 fn settings() -> Settings {
     let script = root().join("tests/foreign/paho.lua");
     Settings {
-        hookmq: format!("[[plugin]]\nname = \"paho\"\npath = \"{}\"\n", script.display()),
+        hookmq: format!(
+            "[[plugin]]\nname = \"paho\"\npath = \"{}\"\n",
+            script.display()
+        ),
         mosquitto: "max_keepalive 60\nmax_inflight_messages 20\n",
     }
 }
@@ -96,19 +110,31 @@ fn settings() -> Settings {
 /// Runs one of the two suites to its end.
 fn drive(arguments: &Arguments, broker: &Broker, module: &str, suite: &Path) -> Outcome<Vec<Said>> {
     let deadline = Instant::now() + SUITE;
-    let bar = ProgressBar::no_length().with_style(ProgressStyle::with_template("{spinner} {pos} tests, {elapsed}")?);
+    let bar = ProgressBar::no_length().with_style(ProgressStyle::with_template(
+        "{spinner} {pos} tests, {elapsed}",
+    )?);
     bar.enable_steady_tick(Duration::from_millis(250));
     let mut tests: Vec<Said> = Vec::new();
     // A test that cannot be ended takes its process with it; the tests after it get another.
     loop {
         let mut command = Command::new("python3");
-        command.current_dir(suite).env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHONUNBUFFERED", "1");
-        command.arg(root().join("tests/foreign/paho_suite.py")).arg(module);
-        command.args([broker.address.ip().to_string(), broker.address.port().to_string()]);
+        command
+            .current_dir(suite)
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("PYTHONUNBUFFERED", "1");
+        command
+            .arg(root().join("tests/foreign/paho_suite.py"))
+            .arg(module);
+        command.args([
+            broker.address.ip().to_string(),
+            broker.address.port().to_string(),
+        ]);
         if let Some(part) = &arguments.test {
             command.args(["--part", part]);
         }
-        command.arg("--skip").args(tests.iter().filter_map(|said| said.test.rsplit('.').next()));
+        command
+            .arg("--skip")
+            .args(tests.iter().filter_map(|said| said.test.rsplit('.').next()));
         let running = Running::start(&mut command)?;
         let mut noise = Vec::new();
         while let Some(line) = running.line(deadline)? {
@@ -125,7 +151,11 @@ fn drive(arguments: &Arguments, broker: &Broker, module: &str, suite: &Path) -> 
         match status.code() {
             Some(0) => break,
             Some(COULD_NOT_END) => {}
-            _ => return Err(format!("{module} ended early ({status}):\n{}", noise.join("\n")).into()),
+            _ => {
+                return Err(
+                    format!("{module} ended early ({status}):\n{}", noise.join("\n")).into(),
+                );
+            }
         }
     }
     bar.finish_and_clear();

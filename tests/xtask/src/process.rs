@@ -38,13 +38,18 @@ pub(crate) fn cargo() -> Command {
 /// The path of a program, if the `PATH` has it.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(program))
+        .find(|file| file.is_file())
 }
 
 /// A command as a person would type it.
 pub(crate) fn words(command: &Command) -> String {
     let mut text = command.get_program().to_string_lossy().into_owned();
-    if let Some(name) = Path::new(command.get_program()).file_name().and_then(OsStr::to_str) {
+    if let Some(name) = Path::new(command.get_program())
+        .file_name()
+        .and_then(OsStr::to_str)
+    {
         text = name.to_owned();
     }
     for argument in command.get_args() {
@@ -64,7 +69,11 @@ pub(crate) fn run(command: &mut Command) -> Outcome {
         .stdin(Stdio::null())
         .status()
         .map_err(|error| format!("{shown}: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("`{shown}` failed ({status})").into()) }
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("`{shown}` failed ({status})").into())
+    }
 }
 
 /// Runs a command in silence and returns what it wrote, both streams; for short steps.
@@ -85,7 +94,10 @@ pub(crate) fn capture(command: &mut Command, limit: Duration) -> Outcome<String>
         return Ok(text);
     }
     let lines: Vec<&str> = text.lines().collect();
-    let tail = lines.get(lines.len().saturating_sub(15)..).unwrap_or_default().join("\n");
+    let tail = lines
+        .get(lines.len().saturating_sub(15)..)
+        .unwrap_or_default()
+        .join("\n");
     Err(format!("`{shown}` failed ({status}):\n{tail}").into())
 }
 
@@ -135,7 +147,13 @@ impl Running {
         thread::spawn(move || {
             let _ = tell.send(wait(child));
         });
-        Ok(Self { shown, group, lines, ended, over: std::cell::Cell::new(None) })
+        Ok(Self {
+            shown,
+            group,
+            lines,
+            ended,
+            over: std::cell::Cell::new(None),
+        })
     }
 
     /// The next line, or nothing when the child has closed its output.
@@ -143,10 +161,15 @@ impl Running {
     /// # Errors
     /// When the deadline passes first.
     pub(crate) fn line(&self, deadline: Instant) -> Outcome<Option<String>> {
-        match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+        match self
+            .lines
+            .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+        {
             Ok(line) => Ok(Some(line)),
             Err(RecvTimeoutError::Disconnected) => Ok(None),
-            Err(RecvTimeoutError::Timeout) => Err(format!("`{}`: no end by its deadline, killed", self.shown).into()),
+            Err(RecvTimeoutError::Timeout) => {
+                Err(format!("`{}`: no end by its deadline, killed", self.shown).into())
+            }
         }
     }
 

@@ -33,7 +33,10 @@ pub(crate) fn need(program: &str, packages: &[&str]) -> Outcome {
 /// # Errors
 /// When there is none and it cannot be installed.
 pub(crate) fn need_cxx() -> Outcome {
-    if std::env::var_os("CXX").is_some() || process::find("c++").is_some() || process::find("clang++").is_some() {
+    if std::env::var_os("CXX").is_some()
+        || process::find("c++").is_some()
+        || process::find("clang++").is_some()
+    {
         return Ok(());
     }
     need("g++", &["g++"])
@@ -55,7 +58,9 @@ pub(crate) fn install(packages: &[&str]) -> Outcome {
     let install = || {
         let mut command = Command::new("apt-get");
         command.env("DEBIAN_FRONTEND", "noninteractive");
-        command.args(["install", "--yes", "--no-install-recommends"]).args(packages);
+        command
+            .args(["install", "--yes", "--no-install-recommends"])
+            .args(packages);
         process::capture(&mut command, INSTALL)
     };
     // A machine that never fetched the package lists knows no package; one that did needs no second fetch.

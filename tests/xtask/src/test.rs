@@ -23,7 +23,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let mut failed = Vec::new();
     // The runner's closing lines come last, where a reader looks for them.
     for (kind, step) in [
-        ("documentation tests", documentation_tests as fn() -> Outcome),
+        (
+            "documentation tests",
+            documentation_tests as fn() -> Outcome,
+        ),
         ("the scripts' own tests", script_tests),
         ("tests", || code_tests(None)),
     ] {
@@ -32,7 +35,11 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
             failed.push(kind);
         }
     }
-    if failed.is_empty() { Ok(()) } else { Err(format!("failed: {}", failed.join(", ")).into()) }
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("failed: {}", failed.join(", ")).into())
+    }
 }
 
 fn code_tests(filter: Option<&str>) -> Outcome {
@@ -55,5 +62,14 @@ fn script_tests() -> Outcome {
     if !root().join("core/server").is_dir() {
         return Ok(());
     }
-    process::run(cargo().args(["run", "--quiet", "--package", "hookmq", "--", "plugin", "test", "scripts"]))
+    process::run(cargo().args([
+        "run",
+        "--quiet",
+        "--package",
+        "hookmq",
+        "--",
+        "plugin",
+        "test",
+        "scripts",
+    ]))
 }

@@ -52,7 +52,13 @@ impl Client {
             }
             Self::Paho => prepare_venv(),
             Self::Mqttjs => prepare_node_modules(),
-            Self::Rumqttc => process::run(cargo().args(["build", "--package", "xtask", "--example", "foreign-rumqttc"])),
+            Self::Rumqttc => process::run(cargo().args([
+                "build",
+                "--package",
+                "xtask",
+                "--example",
+                "foreign-rumqttc",
+            ])),
         }
     }
 
@@ -67,7 +73,9 @@ impl Client {
         };
         let mut command = Command::new(program);
         // Python keeps its byte code out of the source tree, and says each line when it is true.
-        command.env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHONUNBUFFERED", "1");
+        command
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("PYTHONUNBUFFERED", "1");
         command.args(script.map(|script| folder.join(script)));
         command
     }
@@ -87,14 +95,30 @@ fn prepare_venv() -> Outcome {
     }
     setup::need("python3", &["python3", "python3-venv"])?;
     println!("installing paho-mqtt into {}", venv().display());
-    let make = || process::capture(Command::new("python3").args(["-m", "venv", "--clear"]).arg(venv()), INSTALL);
+    let make = || {
+        process::capture(
+            Command::new("python3")
+                .args(["-m", "venv", "--clear"])
+                .arg(venv()),
+            INSTALL,
+        )
+    };
     if make().is_err() {
         // Debian's python3 comes without the means to make one.
         setup::install(&["python3-venv"])?;
         make()?;
     }
     let mut install = Command::new(venv().join("bin/python"));
-    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]).arg(&requirements);
+    install
+        .args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--requirement",
+        ])
+        .arg(&requirements);
     process::capture(&mut install, INSTALL)?;
     fs::write(done, wanted)?;
     Ok(())
@@ -109,9 +133,14 @@ fn prepare_node_modules() -> Outcome {
     }
     setup::need("node", &["nodejs"])?;
     setup::need("npm", &["npm"])?;
-    println!("installing MQTT.js into {}", folder.join("node_modules").display());
+    println!(
+        "installing MQTT.js into {}",
+        folder.join("node_modules").display()
+    );
     let mut install = Command::new("npm");
-    install.current_dir(&folder).args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]);
+    install
+        .current_dir(&folder)
+        .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]);
     process::capture(&mut install, INSTALL)?;
     fs::write(done, wanted)?;
     Ok(())

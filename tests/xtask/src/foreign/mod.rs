@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::Outcome;
 use crate::broker::{self, Broker, Settings};
 use crate::process::{Running, root};
-use crate::Outcome;
 use clients::Client;
 use report::{Check, Report, Scenario, Verdict};
 
@@ -39,20 +39,35 @@ pub(crate) struct Arguments {
 /// When a client cannot be had, the broker does not start or stop cleanly, or any check fails.
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let scenarios = Scenario::read_all(arguments.scenario.as_deref())?;
-    let clients: Vec<Client> =
-        Client::ALL.into_iter().filter(|client| arguments.client.is_empty() || arguments.client.contains(client)).collect();
+    let clients: Vec<Client> = Client::ALL
+        .into_iter()
+        .filter(|client| arguments.client.is_empty() || arguments.client.contains(client))
+        .collect();
     for client in &clients {
         client.prepare()?;
     }
-    let settings = Settings { hookmq: String::new(), mosquitto: "max_queued_messages 0\n" };
+    let settings = Settings {
+        hookmq: String::new(),
+        mosquitto: "max_queued_messages 0\n",
+    };
     let broker = Broker::start(&arguments.broker, "foreign", &settings)?;
     println!("{} listens on {}", broker.name, broker.address);
 
-    let per_client: usize = scenarios.iter().map(|scenario| scenario.versions.len()).sum();
+    let per_client: usize = scenarios
+        .iter()
+        .map(|scenario| scenario.versions.len())
+        .sum();
     let bar = progress(per_client * clients.len());
     let mut report = Report::default();
     for client in clients {
-        drive(client, &broker, &scenarios, arguments.scenario.as_deref(), &mut report, &bar);
+        drive(
+            client,
+            &broker,
+            &scenarios,
+            arguments.scenario.as_deref(),
+            &mut report,
+            &bar,
+        );
     }
     bar.finish_and_clear();
 
@@ -62,7 +77,11 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         println!("FAIL  the broker: {failure}");
     }
     println!("{}", report.closing_line(stopped.is_err()));
-    if report.failed() == 0 && stopped.is_ok() { Ok(()) } else { Err("foreign clients: not all checks passed".into()) }
+    if report.failed() == 0 && stopped.is_ok() {
+        Ok(())
+    } else {
+        Err("foreign clients: not all checks passed".into())
+    }
 }
 
 /// Runs one driver to its end and enters what it said, and what it kept silent about.
@@ -77,7 +96,12 @@ fn drive(
     bar.suspend(|| println!("== {}", client.name()));
     let mut command = client.driver();
     command.current_dir(root());
-    command.args(["--host", &broker.address.ip().to_string(), "--port", &broker.address.port().to_string()]);
+    command.args([
+        "--host",
+        &broker.address.ip().to_string(),
+        "--port",
+        &broker.address.port().to_string(),
+    ]);
     if let Some(only) = only {
         command.args(["--scenario", only]);
     }
@@ -122,7 +146,8 @@ fn drive(
 }
 
 fn progress(checks: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} checks, {elapsed}").unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} checks, {elapsed}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
     // Drawn on standard error, and only when that is a terminal.
     ProgressBar::new(checks as u64).with_style(style)
 }

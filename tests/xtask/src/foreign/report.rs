@@ -36,7 +36,11 @@ impl Scenario {
             })
             .filter(|scenario| only.is_none_or(|only| only == scenario.name))
             .collect();
-        if scenarios.is_empty() { Err("scenarios.txt has no such scenario".into()) } else { Ok(scenarios) }
+        if scenarios.is_empty() {
+            Err("scenarios.txt has no such scenario".into())
+        } else {
+            Ok(scenarios)
+        }
     }
 }
 
@@ -72,7 +76,9 @@ struct Said {
 impl Check {
     /// What a driver said; nothing if the line is not of that form.
     pub(super) fn parse(client: Client, line: &str) -> Option<Self> {
-        serde_json::from_str(line).ok().map(|said| Self { client, said })
+        serde_json::from_str(line)
+            .ok()
+            .map(|said| Self { client, said })
     }
 
     /// A check that failed without the driver's word.
@@ -90,17 +96,31 @@ impl Check {
 
 impl fmt::Display for Check {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Said { scenario, version, verdict, milliseconds, detail } = &self.said;
+        let Said {
+            scenario,
+            version,
+            verdict,
+            milliseconds,
+            detail,
+        } = &self.said;
         let word = match verdict {
             Verdict::Pass => "pass",
             Verdict::Fail => "FAIL",
             Verdict::Skip => "skip",
         };
-        write!(out, "{word}  {:9}  {version:5}  {scenario:12}", self.client.name())?;
+        write!(
+            out,
+            "{word}  {:9}  {version:5}  {scenario:12}",
+            self.client.name()
+        )?;
         if *verdict != Verdict::Skip {
             write!(out, "{milliseconds:6} ms")?;
         }
-        if detail.is_empty() { Ok(()) } else { write!(out, "  {}", detail.replace('\n', "\n        ")) }
+        if detail.is_empty() {
+            Ok(())
+        } else {
+            write!(out, "  {}", detail.replace('\n', "\n        "))
+        }
     }
 }
 
@@ -120,15 +140,25 @@ impl Report {
         let mut verdicts = self
             .checks
             .iter()
-            .filter(|check| check.client == client && check.said.scenario == scenario && check.said.version == version)
+            .filter(|check| {
+                check.client == client
+                    && check.said.scenario == scenario
+                    && check.said.version == version
+            })
             .map(|check| check.said.verdict);
         let first = verdicts.next()?;
-        Some(verdicts.find(|verdict| *verdict == Verdict::Fail).unwrap_or(first))
+        Some(
+            verdicts
+                .find(|verdict| *verdict == Verdict::Fail)
+                .unwrap_or(first),
+        )
     }
 
     /// Whether a client has a check with this verdict.
     pub(super) fn any(&self, client: Client, verdict: Verdict) -> bool {
-        self.checks.iter().any(|check| check.client == client && check.said.verdict == verdict)
+        self.checks
+            .iter()
+            .any(|check| check.client == client && check.said.verdict == verdict)
     }
 
     pub(super) fn failed(&self) -> usize {
@@ -138,20 +168,26 @@ impl Report {
     /// The line that says how all went. `more` is a failure that is no check of a client.
     pub(super) fn closing_line(&self, more: bool) -> String {
         let failed = self.failed() + usize::from(more);
-        format!("{} passed, {failed} failed, {} skipped", self.count(Verdict::Pass), self.count(Verdict::Skip))
+        format!(
+            "{} passed, {failed} failed, {} skipped",
+            self.count(Verdict::Pass),
+            self.count(Verdict::Skip)
+        )
     }
 
     /// Scenarios by clients and versions, then why checks failed or were skipped.
     pub(super) fn table(&self, scenarios: &[Scenario]) -> String {
-        let clients: Vec<Client> =
-            Client::ALL.into_iter().filter(|client| self.checks.iter().any(|check| check.client == *client)).collect();
+        let clients: Vec<Client> = Client::ALL
+            .into_iter()
+            .filter(|client| self.checks.iter().any(|check| check.client == *client))
+            .collect();
         let mut text = format!("{:12}", "");
         for client in &clients {
-            let _ = write!(text, "  {:^11}", client.name());
+            let _ = write!(text, "  {:^12}", client.name());
         }
         let _ = write!(text, "\n{:12}", "");
         for _ in &clients {
-            let _ = write!(text, "  3.1.1   5.0");
+            let _ = write!(text, "  3.1.1  {:^5}", "5.0");
         }
         for scenario in scenarios {
             let _ = write!(text, "\n{:12}", scenario.name);
@@ -165,10 +201,12 @@ impl Report {
                     };
                     let _ = write!(text, "  {cell:^5}");
                 }
-                text.truncate(text.len().saturating_sub(1));
             }
         }
-        text.push('\n');
+        let mut text: String = text
+            .lines()
+            .map(|line| format!("{}\n", line.trim_end()))
+            .collect();
         let reasons: BTreeSet<String> = self
             .checks
             .iter()
@@ -180,6 +218,9 @@ impl Report {
     }
 
     fn count(&self, verdict: Verdict) -> usize {
-        self.checks.iter().filter(|check| check.said.verdict == verdict).count()
+        self.checks
+            .iter()
+            .filter(|check| check.said.verdict == verdict)
+            .count()
     }
 }
