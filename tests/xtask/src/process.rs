@@ -229,3 +229,72 @@ fn forward(stream: impl Read + Send + 'static, lines: SyncSender<String>) {
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    #[test]
+    fn a_failure_is_told_with_its_last_words() {
+        let failure = capture(
+            &mut shell("echo one; echo two >&2; exit 7"),
+            Duration::from_secs(10),
+        )
+        .unwrap_err();
+        let text = failure.to_string();
+        assert!(
+            text.contains("one") && text.contains("two") && text.contains("exit status: 7"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn what_is_late_is_killed_with_all_that_it_started() {
+        // The grandchild keeps the pipe open, so the output ends only when it is gone as well.
+        let running = Running::start(&mut shell("sleep 600 & echo $!; wait")).expect("sh runs");
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let grandchild = running.line(deadline).expect("in time").expect("a line");
+        assert!(
+            running.line(Instant::now()).is_err(),
+            "no second line by a deadline that has passed"
+        );
+        let ended = running.ended.try_recv();
+        assert!(ended.is_err(), "over too early: {ended:?}");
+
+        let Running { lines, .. } = &running;
+        signal("-KILL", &format!("-{}", running.group));
+        assert_eq!(
+            lines.recv_timeout(Duration::from_secs(10)),
+            Err(RecvTimeoutError::Disconnected)
+        );
+        assert!(
+            running
+                .finish(deadline)
+                .is_ok_and(|status| !status.success())
+        );
+        assert!(!grandchild.is_empty());
+    }
+
+    #[test]
+    fn a_log_takes_more_than_a_pipe_holds() {
+        let log = std::env::temp_dir().join(format!("xtask-log-{}", std::process::id()));
+        let mut command =
+            shell("i=0; while [ $i -lt 20000 ]; do echo 0123456789; i=$((i+1)); done");
+        let running = Running::start_logging(&mut command, &log).expect("sh runs");
+        let status = running
+            .finish(Instant::now() + Duration::from_secs(30))
+            .expect("in time");
+        assert!(status.success());
+        assert_eq!(
+            std::fs::metadata(&log).expect("the log is there").len(),
+            220_000
+        );
+        std::fs::remove_file(log).expect("the log is ours");
+    }
+}

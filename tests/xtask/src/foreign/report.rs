@@ -224,3 +224,80 @@ impl Report {
             .count()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(verdict: &str) -> Check {
+        let line = format!(
+            r#"{{"scenario": "will", "version": "5.0", "verdict": "{verdict}", "detail": "why"}}"#
+        );
+        Check::parse(Client::Paho, &line).expect("a check")
+    }
+
+    #[test]
+    fn a_line_that_is_no_check_is_noise() {
+        for line in [
+            "",
+            "Traceback",
+            "{}",
+            r#"{"scenario": "will", "version": "5.0", "verdict": "maybe"}"#,
+        ] {
+            assert!(Check::parse(Client::Paho, line).is_none(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_failure_outweighs_what_was_said_before_it() {
+        let mut report = Report::default();
+        assert_eq!(report.verdict(Client::Paho, "will", "5.0"), None);
+        report.enter(said("pass"));
+        assert_eq!(
+            report.verdict(Client::Paho, "will", "5.0"),
+            Some(Verdict::Pass)
+        );
+        report.enter(said("fail"));
+        assert_eq!(
+            report.verdict(Client::Paho, "will", "5.0"),
+            Some(Verdict::Fail)
+        );
+        assert_eq!(report.verdict(Client::Mqttjs, "will", "5.0"), None);
+        assert_eq!(report.closing_line(true), "1 passed, 2 failed, 0 skipped");
+    }
+
+    #[test]
+    fn the_table_has_a_cell_for_each_client_and_version_and_the_reasons_below() {
+        let mut report = Report::default();
+        report.enter(said("skip"));
+        let scenarios = [Scenario {
+            name: "will".to_owned(),
+            versions: vec!["5.0".to_owned()],
+        }];
+        let table = report.table(&scenarios);
+        let lines: Vec<&str> = table.lines().collect();
+        assert_eq!(lines[0].trim(), "paho-mqtt");
+        assert_eq!(
+            lines[1].split_whitespace().collect::<Vec<_>>(),
+            ["3.1.1", "5.0"]
+        );
+        assert_eq!(
+            lines[2].split_whitespace().collect::<Vec<_>>(),
+            ["will", "-"]
+        );
+        assert_eq!(lines[3], "skip  paho-mqtt  5.0    will          why");
+    }
+
+    #[test]
+    fn the_list_of_scenarios_is_whole() {
+        let all = Scenario::read_all(None).expect("the list is read");
+        assert!(all.len() >= 20, "{}", all.len());
+        assert!(all.iter().all(|scenario| {
+            scenario
+                .versions
+                .iter()
+                .all(|version| version == "3.1.1" || version == "5.0")
+        }));
+        assert!(Scenario::read_all(Some("no such")).is_err());
+    }
+}
