@@ -1,7 +1,18 @@
 //! The `broker` table of Lua scripts: what a script can call, beside its hooks. The Lua host registers its functions from this list, and
 //! the type files for editors are generated from it.
 
+use crate::field::{Field, FieldSet};
 use crate::host::Grant;
+
+/// What a handler's `client` shows, where the hook has it.
+pub const CLIENT_FIELDS: FieldSet = FieldSet::of(&[
+    Field::ClientId,
+    Field::Username,
+    Field::Endpoint,
+    Field::Listener,
+    Field::ProtocolVersion,
+    Field::Secure,
+]);
 
 /// One function of the `broker` table.
 #[derive(Debug)]
@@ -20,7 +31,7 @@ pub struct Function {
     pub doc: &'static str,
 }
 
-/// One parameter of a [`Function`].
+/// One parameter of a [`Function`], or one field of a [`Shape`].
 #[derive(Debug)]
 pub struct Param {
     /// Its name.
@@ -42,43 +53,129 @@ pub struct Constant {
     pub doc: &'static str,
 }
 
-/// Named types that the signatures use, as Luau source: name, definition.
-pub static TYPES: &[(&str, &str)] = &[
+/// A table or an object that the signatures name.
+#[derive(Debug)]
+pub struct Shape {
+    /// Its name.
+    pub name: &'static str,
+    /// What it has.
+    pub fields: &'static [Param],
+    /// Whether only the broker makes it, so that a table with the same fields is none.
+    pub is_opaque: bool,
+    /// What it is.
+    pub doc: &'static str,
+}
+
+/// A name for a longer type: name, Luau type, meaning.
+pub static ALIASES: &[(&str, &str, &str)] = &[
     (
-        "Verdict",
-        "{ read kind: string, read reason_code: number?, read reason_string: string? }",
-    ),
-    ("None", "userdata"),
-    ("ReasonCode", "number | string"),
-    ("Pairs", "{ [string]: string } | { { string } }"),
-    (
-        "RefusalOptions",
-        "{ user_properties: Pairs?, server_reference: string? }",
-    ),
-    ("LogFields", "{ [string]: any }"),
-    (
-        "KvOptions",
-        "{ expires_in: number?, only_if_absent: boolean?, only_if: string? }",
-    ),
-    (
-        "OutgoingMessage",
-        "{ topic: string, payload: (string | buffer)?, qos: number?, retain: boolean?, message_expiry_interval: number?, \
-         content_type: string?, response_topic: string?, correlation_data: string?, user_properties: Pairs? }",
+        "ReasonCode",
+        "number | string",
+        "A Reason Code, or the standard's name of it: 0x87 or \"not_authorized\".",
     ),
     (
-        "ClientView",
-        "{ client_id: string, username: string?, endpoint: string, listener: string, protocol_version: number, \
-         keep_alive: number, connected_at: number }",
+        "UserProperties",
+        "{ [string | number]: any }",
+        "User Properties as a handler gets them: p.name is the first value of that name, p[1] is { name, value }.",
     ),
     (
-        "SessionView",
-        "{ client_id: string, connected: boolean, session_expiry_interval: number, n_queued: number, n_inflight: number, \
-         subscriptions: { { topic_filter: string, qos: number } } }",
+        "Pairs",
+        "UserProperties | { [string]: string } | { { string } }",
+        "User Properties as a script gives them: by name, or as a list of { name, value } where order or repeated names matter.",
     ),
-    (
-        "RetainedView",
-        "{ topic: string, payload: string, qos: number }",
-    ),
+    ("LogFields", "{ [string]: any }", "Fields of a log line."),
+];
+
+/// Tables and objects that the signatures name.
+pub static SHAPES: &[Shape] = &[
+    Shape {
+        name: "Verdict",
+        fields: &[
+            p("kind", "string"),
+            opt("reason_code", "number"),
+            opt("reason_string", "string"),
+        ],
+        is_opaque: true,
+        doc: "What a handler answers; made by broker.pass, broker.deny and the like.",
+    },
+    Shape {
+        name: "None",
+        fields: &[],
+        is_opaque: true,
+        doc: "The type of broker.none, which stands for absent.",
+    },
+    Shape {
+        name: "RefusalOptions",
+        fields: &[
+            opt("user_properties", "Pairs"),
+            opt("server_reference", "string"),
+        ],
+        is_opaque: false,
+        doc: "What a refusal can say beside code and reason.",
+    },
+    Shape {
+        name: "KvOptions",
+        fields: &[
+            opt("expires_in", "number"),
+            opt("only_if_absent", "boolean"),
+            opt("only_if", "string"),
+        ],
+        is_opaque: false,
+        doc: "How a key is written; expires_in in seconds.",
+    },
+    Shape {
+        name: "OutgoingMessage",
+        fields: &[
+            p("topic", "string"),
+            opt("payload", "string | buffer"),
+            opt("qos", "number"),
+            opt("retain", "boolean"),
+            opt("message_expiry_interval", "number"),
+            opt("content_type", "string"),
+            opt("response_topic", "string"),
+            opt("correlation_data", "string"),
+            opt("user_properties", "Pairs"),
+        ],
+        is_opaque: false,
+        doc: "A message to publish.",
+    },
+    Shape {
+        name: "ClientView",
+        fields: &[
+            p("client_id", "string"),
+            opt("username", "string"),
+            p("endpoint", "string"),
+            p("listener", "string"),
+            p("protocol_version", "number"),
+            p("keep_alive", "number"),
+            p("connected_at", "number"),
+        ],
+        is_opaque: false,
+        doc: "A connected client; connected_at in seconds since 1970-01-01 UTC.",
+    },
+    Shape {
+        name: "SessionView",
+        fields: &[
+            p("client_id", "string"),
+            p("connected", "boolean"),
+            p("session_expiry_interval", "number"),
+            p("n_queued", "number"),
+            p("n_inflight", "number"),
+            p("subscriptions", "{ { topic_filter: string, qos: number } }"),
+        ],
+        is_opaque: false,
+        doc: "A session, connected or not.",
+    },
+    Shape {
+        name: "RetainedView",
+        fields: &[
+            p("topic", "string"),
+            p("payload", "string"),
+            p("qos", "number"),
+        ],
+        is_opaque: false,
+        doc: "A retained message.",
+    },
 ];
 
 /// Values of the `broker` table.
@@ -137,9 +234,9 @@ macro_rules! surface {
 }
 
 surface! {
-    "pass"(opt("changes", "{ [string]: any }")) -> "Verdict":
+    "pass"(opt("changes", "Changes")) -> "Verdict":
         "No opinion, the next plugin is asked; with changes, they are applied. Returning nothing is the same as broker.pass().";
-    "accept"(opt("changes", "{ [string]: any }")) -> "Verdict":
+    "accept"(opt("changes", "Changes")) -> "Verdict":
         "Allowed by this plugin; another plugin's deny still wins.";
     "deny"(opt("reason_code", "ReasonCode"), opt("reason_string", "string"), opt("options", "RefusalOptions")) -> "Verdict":
         "Refused. The reason code is a number or the standard's name, as in \"not_authorized\"; left out, the broker chooses.";

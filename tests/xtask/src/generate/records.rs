@@ -41,7 +41,11 @@ pub(super) fn module() -> String {
 
 fn entry(page: &mut Page, field: &FieldSpec) {
     let name = name(field);
-    page.line(format!("/// One entry of `{}`: {}", field.name, lower(field.doc)));
+    page.line(format!(
+        "/// One entry of `{}`: {}",
+        field.name,
+        lower(field.doc)
+    ));
     page.line("#[derive(Debug, Clone, PartialEq, Eq, Default)]");
     page.line(format!("pub struct {name} {{"));
     for row in rows(field.record) {

@@ -198,4 +198,4 @@ travel with the answer (`return broker.pass { topic = \"a/b\" }`) and are checke
 applied unless all of it is valid. `broker.none` takes an optional field away. In the examples `M` is the table that the script returns.
 
 Under \"A failure counts as\" stands what an error, a timeout or an exceeded memory limit of a plugin means, unless the plugin's section
-says otherwise. Every notice is logged and counted when its handler fails, and nothing else happens.";
+says otherwise. A notice has no such default: a handler that fails is logged and counted, and nothing else happens.";

@@ -9,8 +9,7 @@ use super::page::Page;
 use super::{answer, records, views};
 
 /// What generated Rust files say first.
-const ORIGIN: &str =
-    "//! Generated from the hook catalogue by `cargo xtask generate`: change the catalogue instead.";
+const ORIGIN: &str = "//! Generated from the hook catalogue by `cargo xtask generate`: change the catalogue instead.";
 
 /// Columns of a line.
 const WIDTH: usize = 100;
@@ -111,9 +110,7 @@ fn imports(page: &mut Page, spec: &HookSpec) {
     }
     page.gap();
     if answers {
-        let refuses = answer::REFUSING
-            .iter()
-            .any(|kind| spec.may_answer(*kind));
+        let refuses = answer::REFUSING.iter().any(|kind| spec.may_answer(*kind));
         let verdicts = spec.verdicts.len() > 1;
         page.line(match (refuses, verdicts) {
             (true, _) => "use crate::answer::{Answer, Refusal, Verdict};",
@@ -193,7 +190,10 @@ fn closures(page: &mut Page, spec: &HookSpec) {
         page.gap();
         page.at(
             1,
-            format!("/// Answers `{name}` and may await meanwhile. {}", spec.when),
+            format!(
+                "/// Answers `{name}` and may await meanwhile. {}",
+                spec.when
+            ),
         );
         page.at(1, "#[must_use]");
         page.at(1, format!("pub fn on_async_{name}<F>("));

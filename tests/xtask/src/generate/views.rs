@@ -110,10 +110,7 @@ fn accessor(page: &mut Page, field: &FieldSpec) {
         1,
         format!("pub fn {}(&self) -> {} {{", field.name, borrowed(field)),
     );
-    page.at(
-        2,
-        read(field, &format!("self.get({})", path(field.field))),
-    );
+    page.at(2, read(field, &format!("self.get({})", path(field.field))));
     page.at(1, "}");
 }
 

@@ -16,7 +16,10 @@ pub(super) fn modules() -> Vec<(&'static str, String)> {
 
 fn module(kind: Kind) -> String {
     let mut page = Page::default();
-    page.line(format!("//! The typed views of every {} hook.", kind.name()));
+    page.line(format!(
+        "//! The typed views of every {} hook.",
+        kind.name()
+    ));
     page.line("//!");
     page.line("//! Generated from the hook catalogue by `cargo xtask generate`: change the catalogue instead.");
     page.gap();
