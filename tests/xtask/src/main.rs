@@ -11,6 +11,7 @@ mod broker;
 mod check;
 mod foreign;
 mod fuzz;
+mod generate;
 mod paho;
 mod process;
 mod setup;
@@ -46,6 +47,8 @@ enum Command {
     Paho(paho::Arguments),
     /// The fuzz targets, each for some seconds.
     Fuzz(fuzz::Arguments),
+    /// What follows from the hook catalogue: typed views, type files for editors, the hook reference.
+    Generate,
 }
 
 fn main() -> ExitCode {
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Command::Foreign(arguments) => foreign::run(&arguments),
         Command::Paho(arguments) => paho::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::Generate => generate::run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
