@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hookmq_plugin_api::{
     Answer, Cause, Event, Field, FieldSet, Hook, Kind, OnError, Owned, PluginError, Verdict,
-    catalogue::HOOKS,
+    VerdictKind, catalogue::HOOKS,
 };
 
 use super::answer;
@@ -292,6 +292,25 @@ impl<'a> Fold<'a> {
     /// Takes one plugin's answer; a decision ends the chain.
     #[inline]
     fn settle(
+        &mut self,
+        seat: &Seat,
+        permit: Permit,
+        outcome: Result<Answer, PluginError>,
+        subject: &mut dyn Subject,
+    ) -> Option<Decision> {
+        // By far the most frequent answer, looked at in place: moving it around costs as much as the rest.
+        if let Ok(answer) = &outcome
+            && matches!(answer.verdict, Verdict::Pass)
+            && answer.changes.is_empty()
+        {
+            seat.succeeded(permit, VerdictKind::Pass);
+            return None;
+        }
+        self.settle_others(seat, permit, outcome, subject)
+    }
+
+    #[inline(never)]
+    fn settle_others(
         &mut self,
         seat: &Seat,
         permit: Permit,

@@ -92,8 +92,13 @@ impl Seat {
     pub(super) fn call(&self, event: &dyn Event, client_id: &str) -> Result<Answer, PluginError> {
         let started = (!self.spec.hot || Metrics::samples()).then(Instant::now);
         // The plugin is shared and keeps itself in order: what it does not unwind safely is its own loss.
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.plugin.call(event, self.budget)))
-            .unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
+        let mut outcome = Ok(Answer::PASS);
+        let called = catch_unwind(AssertUnwindSafe(|| {
+            outcome = self.plugin.call(event, self.budget);
+        }));
+        if let Err(panic) = called {
+            outcome = Err(panicked(panic.as_ref()));
+        }
         if let Some(started) = started {
             let time = started.elapsed();
             self.account.metrics.took(time);

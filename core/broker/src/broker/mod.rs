@@ -1,0 +1,222 @@
+//! What all connections share, and one file per verb. Read `publish.rs` first.
+//!
+//! Order of locks, never two of one row, always downwards: a gate of `sessions`, an entry's state, a shard of `sessions`, a half of
+//! a Session, router, retained, a notice order. No hook runs under any but the gate.
+
+pub(crate) mod connect;
+pub(crate) mod disconnect;
+pub(crate) mod host;
+pub(crate) mod publish;
+pub(crate) mod sessions;
+pub(crate) mod stats;
+pub(crate) mod subscribe;
+pub(crate) mod timers;
+pub(crate) mod wills;
+
+use std::sync::Arc;
+
+use ahash::RandomState;
+use hookmq_mqtt::{ClientId, PacketType, ReasonCode};
+use hookmq_plugin_api::{EventRecord, Field, Hook, Owned, Refusal};
+use tokio::sync::{mpsc, watch};
+
+use self::publish::Route;
+use self::sessions::{Sessions, Subscription};
+use self::stats::Stats;
+use self::timers::Timers;
+use crate::client::ClientInfo;
+use crate::event::message::Origin;
+use crate::hook::{Decision, Explained, Hooks, Scope};
+use crate::message::{Message, Source};
+use crate::router::{CacheLimits, MatchCache, Matches, Retained, Router, Strategy};
+use crate::session::settings::SessionSettings;
+use crate::session::{Session, SessionRef};
+
+/// The state behind every connection, timer and handle.
+pub(crate) struct Inner {
+    pub(crate) session_settings: Arc<SessionSettings>,
+    pub(crate) hooks: Hooks,
+    pub(crate) router: Router<SessionRef, Subscription>,
+    pub(crate) retained: Retained<Arc<Message>>,
+    pub(crate) sessions: Sessions,
+    pub(crate) timers: Timers,
+    pub(crate) stats: Stats,
+    pub(crate) shared_strategy: Strategy,
+    /// Whether MQTT 5 clients are told plugins' reasons.
+    pub(crate) tell_reasons: bool,
+    /// What a gate means when plugins listen and all of them pass.
+    pub(crate) accept_by_default: bool,
+    /// Messages of plugins and of the embedding program, on their way to [`Inner::publish`].
+    pub(crate) injected: mpsc::Sender<Injected>,
+    pub(crate) stopping: watch::Sender<bool>,
+    pub(crate) endpoint: std::sync::OnceLock<String>,
+    hasher: RandomState,
+}
+
+/// A message that no client's connection brings.
+pub(crate) struct Injected {
+    pub(crate) message: Message,
+    /// Only to this Session.
+    pub(crate) only: Option<SessionRef>,
+    /// Told when the message has taken its way.
+    pub(crate) done: Option<tokio::sync::oneshot::Sender<publish::Outcome>>,
+}
+
+/// What one task needs again and again while it handles packets.
+pub(crate) struct Turn {
+    pub(crate) client: Option<Arc<ClientInfo>>,
+    pub(crate) session: Option<SessionRef>,
+    routes: MatchCache<Route>,
+    matches: Matches<SessionRef, Subscription>,
+    /// Sessions with new output, each once; woken at the end of the turn.
+    touched: Vec<Arc<Session>>,
+}
+
+impl Turn {
+    pub(crate) fn new(inner: &Inner) -> Self {
+        Self {
+            client: None,
+            session: None,
+            routes: MatchCache::new(CacheLimits::default(), inner.hasher.clone()),
+            matches: Matches::default(),
+            touched: Vec::new(),
+        }
+    }
+
+    /// Notes that a Session has new output.
+    pub(crate) fn touch(&mut self, session: &SessionRef) {
+        if session.0.mark_output() {
+            self.touched.push(Arc::clone(&session.0));
+        }
+    }
+
+    /// Wakes every touched Session's connection, once.
+    pub(crate) fn wake(&mut self) {
+        for session in self.touched.drain(..) {
+            session.wake();
+        }
+    }
+}
+
+impl Inner {
+    #[expect(clippy::too_many_arguments, reason = "made in one place, of parts that have their own settings")]
+    pub(crate) fn new(
+        session_settings: SessionSettings,
+        hooks: Hooks,
+        retained: crate::router::RetainedLimits,
+        shared_strategy: Strategy,
+        tell_reasons: bool,
+        accept_by_default: bool,
+        injected: mpsc::Sender<Injected>,
+    ) -> Self {
+        Self {
+            session_settings: Arc::new(session_settings),
+            hooks,
+            router: Router::new(),
+            retained: Retained::new(retained),
+            sessions: Sessions::new(),
+            timers: Timers::default(),
+            stats: Stats::default(),
+            shared_strategy,
+            tell_reasons,
+            accept_by_default,
+            injected,
+            stopping: watch::Sender::new(false),
+            endpoint: std::sync::OnceLock::new(),
+            hasher: RandomState::new(),
+        }
+    }
+
+    /// A number for [`Strategy::HashPublisher`].
+    pub(crate) fn hash(&self, client_id: &ClientId) -> u64 {
+        self.hasher.hash_one(client_id)
+    }
+
+    /// The reason of a refusal, where the client may see it.
+    pub(crate) fn told<'a>(&self, explained: &'a Explained) -> Option<&'a str> {
+        explained.refusal.reason_string.as_deref().filter(|_| self.tell_reasons)
+    }
+
+    /// Every refusal can be explained: plugin, hook, place and reason go to the log.
+    pub(crate) fn explain(&self, explained: &Explained, origin: Origin<'_>) {
+        self.stats.refused();
+        let client_id = origin.client_id().map_or("", ClientId::as_str);
+        tracing::info!(client_id, source = origin.source.name(), "{explained}");
+    }
+
+    /// A gate that all plugins pass is decided by the setting; what the broker itself publishes is allowed.
+    pub(crate) fn with_default(&self, decision: Decision, hook: Hook, source: Source) -> Decision {
+        let trusted = matches!(source, Source::Broker | Source::Plugin { .. });
+        match decision {
+            Decision::Pass if !self.accept_by_default && !trusted => Decision::Deny(denied_by_default(hook)),
+            decision => decision,
+        }
+    }
+
+    /// A notice about the broker itself.
+    pub(crate) fn notify_broker(&self, hook: Hook, fields: Vec<(Field, Owned)>) {
+        let mut event = EventRecord::new(hook);
+        let endpoint = self.endpoint.get().map_or("", String::as_str);
+        event.set(Field::Endpoint, endpoint.into());
+        for (field, value) in fields {
+            event.set(field, value);
+        }
+        self.hooks.notify(hook, &Scope::BROKER, &event, None);
+    }
+
+    /// A notice about one client.
+    pub(crate) fn notify_client(&self, hook: Hook, session: &Session, client: &ClientInfo, fields: impl FnOnce() -> Vec<(Field, Owned)>) {
+        if !self.hooks.listens(hook) {
+            return;
+        }
+        let mut event = EventRecord::new(hook);
+        for field in [Field::ClientId, Field::Username, Field::Endpoint, Field::Listener, Field::ProtocolVersion] {
+            event.set(field, client.get(field).to_owned());
+        }
+        for (field, value) in fields() {
+            event.set(field, value);
+        }
+        let scope = Scope { client_id: &client.client_id, listener: &client.listener, ..Scope::BROKER };
+        self.hooks.notify(hook, &scope, &event, Some(&session.order));
+    }
+
+    /// Takes injected messages in, one after the other, until the broker is gone.
+    pub(crate) async fn run_injected(self: Arc<Self>, mut queue: mpsc::Receiver<Injected>) {
+        let mut turn = Turn::new(&self);
+        while let Some(Injected { message, only, done }) = queue.recv().await {
+            let now = crate::now();
+            let sender = message.sender.as_ref().map(|client_id| Arc::new(ClientInfo::named(client_id.clone())));
+            let origin = Origin { client: sender.as_ref(), source: message.source };
+            let chain = self.hooks.chain();
+            let outcome = self.publish(&chain, &mut turn, origin, message.as_publish(now), only.as_ref(), now).await;
+            turn.wake();
+            if let Some(done) = done {
+                // Whoever asked may have gone.
+                let _ = done.send(outcome);
+            }
+        }
+    }
+
+    /// Waits for what is due later.
+    pub(crate) async fn run_timers(self: Arc<Self>) {
+        let mut turn = Turn::new(&self);
+        loop {
+            let due = self.timers.next().await;
+            self.handle_due(&mut turn, due).await;
+            turn.wake();
+        }
+    }
+}
+
+/// A plugin's Reason Code, if the packet that answers can carry it; else Not authorized.
+pub(crate) fn reason_of(explained: &Explained, answer: PacketType) -> ReasonCode {
+    ReasonCode::from_u8(explained.refusal.reason_code)
+        .filter(|reason| reason.is_error() && reason.allowed_in(answer))
+        .unwrap_or(ReasonCode::NotAuthorized)
+}
+
+/// Why nobody's opinion is a no.
+fn denied_by_default(hook: Hook) -> Explained {
+    let reason = "every plugin passed, and the default is deny: answer accept(), or set default = \"accept\" in [hooks]";
+    Explained { plugin: "broker".into(), hook, refusal: Refusal { reason_string: Some(reason.into()), ..Refusal::default() }, error: None }
+}

@@ -1,0 +1,517 @@
+//! One Network Connection: the task that reads, writes and watches the clock for one client.
+//!
+//! A turn reads what the socket has (up to 64 KiB), handles every whole packet in it, wakes the Sessions that it touched once each,
+//! and writes once. An idle connection holds no buffer. The transport is anything that reads and writes; TCP today.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, BytesMut};
+use hookmq_mqtt::codec::{self, Frame};
+use hookmq_mqtt::packet::{ConnAck, Connect};
+use hookmq_mqtt::{DecodeError, Packet, ProtocolVersion, ReasonCode};
+use hookmq_plugin_api::Hook;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+
+use super::outbound;
+use super::packets::{End, Flow, Protocol, ask_packet};
+use crate::broker::connect::Gateway;
+use crate::broker::sessions::DisconnectType;
+use crate::broker::{Inner, Turn};
+use crate::client::ClientInfo;
+use crate::event::message::{MessageDraft, Origin, Receiver};
+use crate::event::packet::PacketDraft;
+use crate::hook::{Chain, Decision, Scope};
+use crate::message::Offer;
+use crate::session::buffers;
+use crate::session::delivery::Delivery;
+use crate::session::pending::Waiting;
+use crate::session::sending::DropReason;
+
+/// Bytes read at once.
+const READ_BYTES: usize = 64 << 10;
+/// How long the last words to a client may take.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+thread_local! {
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
+}
+
+/// Serves one connection from its first byte to its last.
+pub(crate) async fn run<S: AsyncRead + AsyncWrite + Unpin + Send>(inner: Arc<Inner>, mut stream: S, gateway: Gateway) {
+    // Boxed, so that an idle connection's task does not carry the room that CONNECT needed.
+    let opened = Box::pin(open(&inner, &mut stream, &gateway)).await;
+    let Some((protocol, inbound)) = opened else { return };
+    let mut connection = Connection::new(protocol, stream, inbound);
+    let end = connection.serve().await;
+    Box::pin(connection.close(end)).await;
+}
+
+/// Reads CONNECT, asks who it is and answers.
+async fn open<S: AsyncRead + AsyncWrite + Unpin + Send>(inner: &Arc<Inner>, stream: &mut S, gateway: &Gateway) -> Option<(Protocol, BytesMut)> {
+    let mut inbound = BytesMut::new();
+    let settings = &inner.session_settings;
+    let mut stopping = inner.stopping.subscribe();
+    let read = tokio::select! {
+        read = tokio::time::timeout(settings.connect_timeout, read_connect(stream, &mut inbound, settings.maximum_packet_size)) => read,
+        _ = stopping.wait_for(|stopping| *stopping) => return None,
+    };
+    let connect = match read {
+        Ok(Ok(Some(connect))) => connect,
+        Ok(Ok(None)) => return None,
+        Ok(Err(error)) => {
+            tracing::info!(endpoint = gateway.endpoint, listener = %gateway.listener, %error, "not let in");
+            refuse_undecoded(stream, &error).await;
+            return None;
+        }
+        Err(_) => {
+            tracing::info!(endpoint = gateway.endpoint, "no CONNECT within {:?}", settings.connect_timeout);
+            return None;
+        }
+    };
+    let version = connect.version;
+    let maximum_packet_size = connect.maximum_packet_size.map_or(u32::MAX, std::num::NonZeroU32::get);
+    let chain = inner.hooks.chain();
+    if chain.listens(Hook::InterceptInboundPacket) {
+        let stranger = ClientInfo { listener: Arc::clone(&gateway.listener), endpoint: gateway.endpoint.clone(), version, ..ClientInfo::named(connect.client_id.as_str().into()) };
+        let packet = Packet::Connect(connect.clone());
+        let mut draft = PacketDraft::new(Hook::InterceptInboundPacket, Some(&stranger), &packet, settings);
+        match ask_packet(&chain, Hook::InterceptInboundPacket, &stranger, &mut draft) {
+            Decision::Pass | Decision::Accept | Decision::Consume(_) => {}
+            Decision::Drop(explained) | Decision::Deny(explained) | Decision::Disconnect(explained) => {
+                tracing::info!(endpoint = gateway.endpoint, "{explained}");
+                return None;
+            }
+        }
+    }
+    let mut turn = Turn::new(inner);
+    let answer = inner.connect(&chain, &mut turn, &connect, gateway).await;
+    turn.wake();
+    let connected = match answer {
+        Ok(connected) => connected,
+        Err(refusal) => {
+            let stranger = ClientInfo { listener: Arc::clone(&gateway.listener), endpoint: gateway.endpoint.clone(), version, ..ClientInfo::named(connect.client_id.as_str().into()) };
+            let bytes = encode_connack(inner, &chain, &stranger, refusal);
+            let _ = tokio::time::timeout(FAREWELL, write_and_close(stream, &bytes)).await;
+            return None;
+        }
+    };
+    let connack = encode_connack(inner, &chain, &connected.client, connected.connack.clone());
+    let mut protocol = Protocol::new(Arc::clone(inner), connected, turn, maximum_packet_size);
+    protocol.replies.extend_from_slice(&connack);
+    Some((protocol, inbound))
+}
+
+/// Reads until one whole packet is there; it must be CONNECT [MQTT-3.1.0-1]. `None` if the peer went.
+async fn read_connect<S: AsyncRead + Unpin>(stream: &mut S, inbound: &mut BytesMut, maximum_packet_size: u32) -> Result<Option<Box<Connect>>, DecodeError> {
+    loop {
+        // Judged before it is read whole: nobody unknown makes the broker keep another packet.
+        if let Some(first) = inbound.first()
+            && first >> 4 != 1
+        {
+            return Ok(None);
+        }
+        if let Frame::Complete(len) = codec::frame(inbound, maximum_packet_size)? {
+            let frame = inbound.split_to(len);
+            return match codec::decode(&frame, ProtocolVersion::V5)? {
+                Packet::Connect(connect) => Ok(Some(connect)),
+                _ => Ok(None),
+            };
+        }
+        match stream.read_buf(inbound).await {
+            Ok(0) | Err(_) => return Ok(None),
+            Ok(_) => {}
+        }
+    }
+}
+
+/// A CONNECT that cannot be read is answered where the peer can understand it [MQTT-3.1.2-2, MQTT-3.1.4-1].
+async fn refuse_undecoded<S: AsyncWrite + Unpin>(stream: &mut S, error: &DecodeError) {
+    let version = match error.v3_like() {
+        Some(true) if error.reason_code() == ReasonCode::UnsupportedProtocolVersion => ProtocolVersion::V311,
+        Some(false) => ProtocolVersion::V5,
+        _ => return,
+    };
+    let mut bytes = BytesMut::new();
+    if codec::encode(&Packet::ConnAck(ConnAck::new(false, error.reason_code())), version, &mut bytes).is_ok() {
+        let _ = tokio::time::timeout(FAREWELL, write_and_close(stream, &bytes)).await;
+    }
+}
+
+async fn write_and_close<S: AsyncWrite + Unpin>(stream: &mut S, bytes: &[u8]) -> std::io::Result<()> {
+    stream.write_all(bytes).await?;
+    stream.shutdown().await
+}
+
+fn encode_connack(inner: &Inner, chain: &Chain, client: &ClientInfo, connack: ConnAck) -> BytesMut {
+    let mut bytes = BytesMut::new();
+    if let Err(error) = codec::encode(&Packet::ConnAck(connack), client.version, &mut bytes) {
+        tracing::error!(%error, "CONNACK could not be encoded");
+    }
+    if chain.listens(Hook::InterceptOutboundPacket) {
+        let mut admitted = BytesMut::new();
+        outbound::admit(inner, chain, client, &bytes, &mut admitted);
+        return admitted;
+    }
+    bytes
+}
+
+/// What the sans-waiting part of a turn could not do itself.
+enum Step {
+    /// A packet that may await.
+    Packet(BytesMut),
+    /// The connection ends.
+    End(Box<End>),
+}
+
+struct Connection<S> {
+    protocol: Protocol,
+    stream: S,
+    /// Bytes received and not yet handled: part of a packet, or what came behind one that awaits.
+    inbound: BytesMut,
+    /// Bytes on their way to the socket.
+    write: BytesMut,
+    /// The last packet of the client came before this.
+    last_packet: Instant,
+    /// One and a half times Keep Alive [MQTT-3.1.2-22].
+    patience: Option<Duration>,
+    timer: Option<Pin<Box<tokio::time::Sleep>>>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
+    fn new(protocol: Protocol, stream: S, inbound: BytesMut) -> Self {
+        let keep_alive = protocol.client.keep_alive;
+        let patience = (keep_alive > 0).then(|| Duration::from_millis(u64::from(keep_alive) * 1500));
+        Self {
+            protocol,
+            stream,
+            inbound,
+            write: BytesMut::new(),
+            last_packet: crate::now(),
+            patience,
+            timer: patience.map(|patience| Box::pin(tokio::time::sleep(patience))),
+        }
+    }
+
+    /// Turns, until the connection ends.
+    async fn serve(&mut self) -> End {
+        // What waited in the Session goes out with CONNACK.
+        self.protocol.entry.session.0.mark_output();
+        loop {
+            match poll_fn(|context| self.poll_turn(context)).await {
+                Step::Packet(frame) => {
+                    let handled = Box::pin(self.handle_awaiting(frame)).await;
+                    self.protocol.end_turn();
+                    if let Err(end) = handled {
+                        return end;
+                    }
+                }
+                Step::End(end) => return *end,
+            }
+        }
+    }
+
+    /// One packet that may await; a kick cuts it short.
+    async fn handle_awaiting(&mut self, frame: BytesMut) -> Result<(), End> {
+        let control = Arc::clone(&self.protocol.control);
+        let chain = self.protocol.inner.hooks.chain();
+        let handled = self.protocol.handle_awaiting(&chain, &frame, crate::now());
+        tokio::select! {
+            biased;
+            kick = control.wait_kicked() => Err(End::kicked(kick)),
+            handled = handled => handled,
+        }
+    }
+
+    fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<Step> {
+        if let Some(kick) = self.protocol.control.kicked() {
+            return Poll::Ready(Step::End(Box::new(End::kicked(kick))));
+        }
+        loop {
+            if let Err(end) = self.poll_output(context) {
+                return Poll::Ready(Step::End(Box::new(end)));
+            }
+            // A client that does not read is not listened to: its answers would pile up.
+            let may_read = self.write.len() < self.protocol.inner.session_settings.outbox_bytes;
+            if !may_read {
+                break;
+            }
+            match self.poll_input(context) {
+                Poll::Ready(Ok(Some(step))) => {
+                    self.protocol.end_turn();
+                    return Poll::Ready(step);
+                }
+                Poll::Ready(Ok(None)) => self.protocol.end_turn(),
+                Poll::Ready(Err(end)) => {
+                    self.protocol.end_turn();
+                    return Poll::Ready(Step::End(Box::new(end)));
+                }
+                Poll::Pending => break,
+            }
+        }
+        self.poll_timer(context)
+    }
+
+    /// Steps 1 and 2: reads once and handles every whole packet. `Ok(None)`: look again.
+    fn poll_input(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Step>, End>> {
+        // What came behind a packet that had to wait.
+        if !self.inbound.is_empty() {
+            let bytes = std::mem::take(&mut self.inbound);
+            let (used, step) = self.handle(&bytes)?;
+            self.keep(bytes, used);
+            if step.is_some() {
+                return Poll::Ready(Ok(step));
+            }
+            if used > 0 {
+                return Poll::Ready(Ok(None));
+            }
+        }
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut buffer = ReadBuf::new(scratch);
+            match ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer)) {
+                Ok(()) if buffer.filled().is_empty() => return Poll::Ready(Err(End::lost())),
+                Ok(()) => {}
+                Err(error) => {
+                    tracing::debug!(client_id = %self.protocol.client.client_id, %error, "lost");
+                    return Poll::Ready(Err(End::lost()));
+                }
+            }
+            let filled = buffer.filled();
+            if self.inbound.is_empty() {
+                let (used, step) = self.handle(filled)?;
+                if let Some(rest) = filled.get(used..).filter(|rest| !rest.is_empty()) {
+                    self.inbound.extend_from_slice(rest);
+                }
+                return Poll::Ready(Ok(step));
+            }
+            self.inbound.extend_from_slice(filled);
+            let bytes = std::mem::take(&mut self.inbound);
+            let (used, step) = self.handle(&bytes)?;
+            self.keep(bytes, used);
+            Poll::Ready(Ok(step))
+        })
+    }
+
+    fn keep(&mut self, mut bytes: BytesMut, used: usize) {
+        bytes.advance(used);
+        if !bytes.is_empty() {
+            self.inbound = bytes;
+        }
+    }
+
+    /// Handles whole packets from the front; gives how many bytes are done with.
+    fn handle(&mut self, bytes: &[u8]) -> Result<(usize, Option<Step>), End> {
+        let now = crate::now();
+        let chain = self.protocol.inner.hooks.chain();
+        let maximum = self.protocol.inner.session_settings.maximum_packet_size;
+        let mut used = 0;
+        while let Some(rest) = bytes.get(used..).filter(|rest| !rest.is_empty()) {
+            let Frame::Complete(len) = codec::frame(rest, maximum)? else { break };
+            let Some(frame) = rest.get(..len) else { break };
+            used += len;
+            self.last_packet = now;
+            if let Flow::Await(frame) = self.protocol.handle(&chain, frame, now)? {
+                return Ok((used, Some(Step::Packet(frame))));
+            }
+        }
+        Ok((used, None))
+    }
+
+    /// Step 11: answers, then the Session's outbox, then retained messages, as the socket takes them.
+    fn poll_output(&mut self, context: &mut Context<'_>) -> Result<(), End> {
+        let mut look = self.protocol.entry.session.0.poll_output(context.waker());
+        loop {
+            if !self.protocol.replies.is_empty() {
+                let mut replies = std::mem::take(&mut self.protocol.replies);
+                self.admit(&mut replies);
+                buffers::give(replies);
+            }
+            if self.write.is_empty() && look {
+                look = self.take_outbox();
+            }
+            if self.write.is_empty() {
+                if self.protocol.replays.is_empty() {
+                    return Ok(());
+                }
+                let chain = self.protocol.inner.hooks.chain();
+                self.protocol.replay(&chain, crate::now());
+                look = true;
+                continue;
+            }
+            match Pin::new(&mut self.stream).poll_write(context, &self.write) {
+                Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => return Err(End::lost()),
+                Poll::Ready(Ok(written)) => {
+                    self.write.advance(written);
+                    if self.write.is_empty() {
+                        buffers::give(std::mem::take(&mut self.write));
+                    }
+                }
+                Poll::Pending => {
+                    // Looked at again when the socket takes more.
+                    if look {
+                        self.protocol.entry.session.0.mark_output();
+                    }
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Takes what publishers have encoded, and lets what waits move up; true if there may be more.
+    fn take_outbox(&mut self) -> bool {
+        let session = Arc::clone(&self.protocol.entry.session.0);
+        let now = crate::now();
+        let mut lost = Vec::new();
+        let mut taken = BytesMut::new();
+        let (has_output, n_sent, more) = {
+            let mut sending = session.sending();
+            if sending.has_waiting() {
+                sending.refill(now, &mut lost);
+            }
+            let has_output = sending.take_outbox(&mut taken);
+            if has_output && sending.has_waiting() {
+                sending.refill(now, &mut lost);
+            }
+            (has_output, sending.take_n_sent(), sending.has_waiting())
+        };
+        for lost in &lost {
+            self.protocol.inner.notify_lost(&self.protocol.entry.session, lost, now);
+        }
+        if n_sent > 0 {
+            self.protocol.inner.stats.sent(n_sent);
+        }
+        let held = more && self.deliver_held(now);
+        if has_output {
+            self.admit(&mut taken);
+            buffers::give(taken);
+        }
+        has_output || held
+    }
+
+    /// `intercept_delivery`: asked message by message, before it is encoded, by the one task that may send. True if any was sent.
+    fn deliver_held(&mut self, now: Instant) -> bool {
+        let inner = Arc::clone(&self.protocol.inner);
+        let chain = inner.hooks.chain();
+        let to = self.protocol.entry.session.clone();
+        to.0.sending().set_hold(chain.listens(Hook::InterceptDelivery));
+        let mut n_sent = 0;
+        loop {
+            let mut lost = Vec::new();
+            let next = to.0.sending().next_held(now, &mut lost);
+            for lost in &lost {
+                inner.notify_lost(&to, lost, now);
+            }
+            let Some(waiting) = next else { return n_sent > 0 };
+            n_sent += 1;
+            self.deliver_one(&inner, &chain, waiting, now);
+        }
+    }
+
+    fn deliver_one(&mut self, inner: &Inner, chain: &Chain, waiting: Waiting, now: Instant) {
+        let to = &self.protocol.entry.session;
+        let client = &self.protocol.client;
+        let message = Arc::clone(&waiting.message);
+        let mut copy = message.as_publish(now);
+        (copy.qos, copy.retain) = (waiting.delivery.qos, waiting.delivery.retain);
+        let origin = Origin { client: None, source: message.source };
+        let receiver = Receiver { client_id: &client.client_id, username: client.username.as_deref() };
+        let mut draft = MessageDraft::new(Hook::InterceptDelivery, origin, copy, &inner.session_settings)
+            .from_sender(message.sender.as_ref())
+            .to_receiver(receiver);
+        let scope = Scope {
+            client_id: &client.client_id,
+            listener: &client.listener,
+            topic: Some(copy.topic),
+            qos: Some(copy.qos as u8),
+            size: Some(copy.payload.len()),
+        };
+        let mut lost = Vec::new();
+        match chain.filter(Hook::InterceptDelivery, &scope, &mut draft) {
+            Decision::Drop(explained) | Decision::Deny(explained) | Decision::Disconnect(explained) => {
+                inner.notify_dropped(&copy, message.source, message.sender.as_ref(), Some(to), DropReason::Plugin, Some(&explained));
+            }
+            _ if draft.is_changed() => {
+                let publish = draft.publish();
+                let Ok(topic) = hookmq_mqtt::TopicName::parse(publish.topic) else { return };
+                let own = Offer::new(publish, &topic, message.sender.as_ref(), message.source, now);
+                let changed = Waiting { message: Arc::clone(own.message()), delivery: Delivery { ..waiting.delivery } };
+                to.0.sending().send_waiting(changed, now, &mut lost);
+            }
+            _ => to.0.sending().send_waiting(waiting, now, &mut lost),
+        }
+        for lost in &lost {
+            inner.notify_lost(to, lost, now);
+        }
+    }
+
+    /// Takes packets for the socket, asking plugins that listen to every one of them.
+    fn admit(&mut self, packets: &mut BytesMut) {
+        let inner = &self.protocol.inner;
+        if inner.hooks.listens(Hook::InterceptOutboundPacket) {
+            let chain = inner.hooks.chain();
+            outbound::admit(inner, &chain, &self.protocol.client, packets, &mut self.write);
+        } else if self.write.is_empty() {
+            std::mem::swap(&mut self.write, packets);
+        } else {
+            self.write.extend_from_slice(packets);
+        }
+    }
+
+    /// Keep Alive: one timer that is only set anew when it rings [MQTT-3.1.2-22].
+    fn poll_timer(&mut self, context: &mut Context<'_>) -> Poll<Step> {
+        let (Some(timer), Some(patience)) = (&mut self.timer, self.patience) else { return Poll::Pending };
+        while timer.as_mut().poll(context).is_ready() {
+            let due = self.last_packet + patience;
+            if due <= crate::now() {
+                let end = End::by_broker(ReasonCode::KeepAliveTimeout, DisconnectType::NotClean, None);
+                return Poll::Ready(Step::End(Box::new(end)));
+            }
+            timer.as_mut().reset(due.into());
+        }
+        Poll::Pending
+    }
+
+    /// The last words, then the broker's side of the end.
+    async fn close(mut self, end: End) {
+        let client = Arc::clone(&self.protocol.client);
+        let _ = tokio::time::timeout(FAREWELL, self.farewell(&end)).await;
+        drop(self.stream);
+        if end.ended.kind == DisconnectType::NotClean {
+            tracing::info!(client_id = %client.client_id, endpoint = client.endpoint, reason = end.ended.reason.name(), why = end.ended.reason_string.as_deref().unwrap_or_default(), "disconnected");
+        }
+        let Protocol { inner, entry, control, mut turn, .. } = self.protocol;
+        inner.disconnected(&mut turn, &entry, &client, &control, end.ended).await;
+        turn.wake();
+        control.set_gone();
+    }
+
+    /// What is encoded already goes out when the broker ends the connection in peace; DISCONNECT tells an MQTT 5 client why
+    /// [MQTT-3.14.0-1].
+    async fn farewell(&mut self, end: &End) -> std::io::Result<()> {
+        let Some(disconnect) = &end.disconnect else { return Ok(()) };
+        if !self.protocol.replies.is_empty() {
+            let mut replies = std::mem::take(&mut self.protocol.replies);
+            self.admit(&mut replies);
+        }
+        if end.ended.reason == ReasonCode::ServerShuttingDown {
+            while self.take_outbox() {}
+        }
+        if self.protocol.client.version == ProtocolVersion::V5 {
+            let mut last = disconnect.clone();
+            if !self.protocol.client.request_problem_information {
+                last.reason_string = None;
+            }
+            let mut bytes = BytesMut::new();
+            if codec::encode(&Packet::Disconnect(last), ProtocolVersion::V5, &mut bytes).is_ok() {
+                self.admit(&mut bytes);
+            }
+        }
+        let write = std::mem::take(&mut self.write);
+        self.stream.write_all(&write).await?;
+        self.stream.shutdown().await
+    }
+}

@@ -1,0 +1,468 @@
+//! What each packet of a connected client does: session first, then the broker's verb, then the answer. No socket here.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::BytesMut;
+use hookmq_mqtt::packet::{Ack, AckProperties, Disconnect, Publish, SubAck, Subscribe, UnsubAck, Unsubscribe};
+use hookmq_mqtt::property::UserProperties;
+use hookmq_mqtt::{DecodeError, Packet, PacketType, ProtocolVersion, QoS, ReasonCode, codec};
+use hookmq_plugin_api::{Field, Hook, Value};
+
+use crate::broker::connect::Connected;
+use crate::broker::disconnect::Ended;
+use crate::broker::publish::Outcome;
+use crate::broker::sessions::{Control, DisconnectType, Entry, Kick};
+use crate::broker::subscribe::Replay;
+use crate::broker::{Inner, Turn, reason_of};
+use crate::client::ClientInfo;
+use crate::event::message::Origin;
+use crate::event::packet::PacketDraft;
+use crate::hook::{Chain, Decision, Explained, Scope};
+use crate::message::{Message, Source};
+use crate::session::ProtocolError;
+use crate::session::receiving::{Inbound, Receipt, Receiving};
+
+/// One connected client's side of the protocol.
+pub(crate) struct Protocol {
+    pub(crate) inner: Arc<Inner>,
+    pub(crate) entry: Arc<Entry>,
+    pub(crate) client: Arc<ClientInfo>,
+    pub(crate) control: Arc<Control>,
+    pub(crate) turn: Turn,
+    /// Answers that wait to be written.
+    pub(crate) replies: BytesMut,
+    /// Retained messages that wait for the client to take them.
+    pub(crate) replays: VecDeque<Replay>,
+    maximum_qos: QoS,
+    maximum_packet_size: usize,
+    n_received: u64,
+}
+
+/// What became of a frame.
+pub(crate) enum Flow {
+    /// Handled.
+    Next,
+    /// It may await: these bytes go to [`Protocol::handle_awaiting`].
+    Await(BytesMut),
+}
+
+/// Why a connection ends: what the client is told, and what the broker does with its Session.
+#[derive(Debug)]
+pub(crate) struct End {
+    /// DISCONNECT for an MQTT 5 client, if it is to get one.
+    pub(crate) disconnect: Option<Disconnect>,
+    pub(crate) ended: Ended,
+}
+
+impl End {
+    /// The broker ends it.
+    pub(crate) fn by_broker(reason: ReasonCode, kind: DisconnectType, reason_string: Option<String>) -> Self {
+        let mut disconnect = Disconnect::new(reason);
+        disconnect.reason_string.clone_from(&reason_string);
+        Self {
+            disconnect: Some(disconnect),
+            ended: Ended {
+                kind,
+                reason,
+                reason_string,
+                user_properties: UserProperties::new(),
+                forget_will: false,
+                session_expiry_interval: None,
+            },
+        }
+    }
+
+    /// The connection was lost.
+    pub(crate) fn lost() -> Self {
+        Self { disconnect: None, ..Self::by_broker(ReasonCode::UnspecifiedError, DisconnectType::NotClean, None) }
+    }
+
+    pub(crate) fn kicked(kick: Kick) -> Self {
+        let mut end = Self::by_broker(kick.reason, kick.kind, kick.reason_string);
+        if let Some(disconnect) = &mut end.disconnect {
+            disconnect.server_reference = kick.server_reference;
+        }
+        end
+    }
+
+    fn rejected(inner: &Inner, explained: &Explained) -> Self {
+        let reason = reason_of(explained, PacketType::Disconnect);
+        let mut end = Self::by_broker(reason, DisconnectType::Rejected, inner.told(explained).map(str::to_owned));
+        if let Some(disconnect) = &mut end.disconnect {
+            disconnect.server_reference = explained.refusal.server_reference.as_ref().map(ToString::to_string);
+            disconnect.user_properties = crate::event::user_properties(&explained.refusal.user_properties).unwrap_or_default();
+        }
+        end
+    }
+}
+
+impl From<ProtocolError> for End {
+    fn from(error: ProtocolError) -> Self {
+        Self::by_broker(error.reason, DisconnectType::NotClean, Some(error.to_string()))
+    }
+}
+
+impl From<DecodeError> for End {
+    fn from(error: DecodeError) -> Self {
+        Self::by_broker(error.reason_code(), DisconnectType::NotClean, Some(error.to_string()))
+    }
+}
+
+impl Protocol {
+    pub(crate) fn new(inner: Arc<Inner>, connected: Connected, turn: Turn, maximum_packet_size: u32) -> Self {
+        let Connected { entry, client, control, maximum_qos, .. } = connected;
+        let mut turn = turn;
+        turn.client = Some(Arc::clone(&client));
+        turn.session = Some(entry.session.clone());
+        Self {
+            inner,
+            entry,
+            client,
+            control,
+            turn,
+            replies: BytesMut::new(),
+            replays: VecDeque::new(),
+            maximum_qos,
+            maximum_packet_size: maximum_packet_size as usize,
+            n_received: 0,
+        }
+    }
+
+    /// Handles one whole packet without waiting, or says that it may have to.
+    pub(crate) fn handle(&mut self, chain: &Chain, frame: &[u8], now: Instant) -> Result<Flow, End> {
+        let packet = codec::decode(frame, self.client.version)?;
+        if !chain.listens(Hook::InterceptInboundPacket) {
+            return self.handle_packet(chain, packet, frame, now);
+        }
+        let client = Arc::clone(&self.client);
+        let inner = Arc::clone(&self.inner);
+        let mut draft = PacketDraft::new(Hook::InterceptInboundPacket, Some(&client), &packet, &inner.session_settings);
+        match ask_packet(chain, Hook::InterceptInboundPacket, &client, &mut draft) {
+            Decision::Disconnect(explained) => {
+                inner.explain(&explained, Origin { client: Some(&client), source: Source::Client });
+                Err(End::rejected(&inner, &explained))
+            }
+            Decision::Drop(explained) => {
+                tracing::debug!(client_id = %client.client_id, "{explained}");
+                Ok(Flow::Next)
+            }
+            _ if draft.is_changed() => {
+                let changed = draft.packet();
+                let mut frame = BytesMut::new();
+                codec::encode(&changed, client.version, &mut frame)
+                    .map_err(|error| End::by_broker(ReasonCode::ImplementationSpecificError, DisconnectType::NotClean, Some(error.to_string())))?;
+                self.handle_packet(chain, changed, &frame, now)
+            }
+            _ => self.handle_packet(chain, packet, frame, now),
+        }
+    }
+
+    fn handle_packet(&mut self, chain: &Chain, packet: Packet<'_>, frame: &[u8], now: Instant) -> Result<Flow, End> {
+        match packet {
+            Packet::Publish(publish) => {
+                if chain.awaits(Hook::InterceptPublish) || chain.awaits(Hook::AuthorizePublish) {
+                    return Ok(Flow::Await(frame.into()));
+                }
+                // Nothing in it awaits, so one poll ends it.
+                match futures_util::FutureExt::now_or_never(self.handle_publish(chain, publish, now)) {
+                    Some(result) => result?,
+                    None => return Err(End::by_broker(ReasonCode::UnspecifiedError, DisconnectType::NotClean, None)),
+                }
+            }
+            Packet::PubAck(ack) => {
+                let done = self.entry.session.0.sending().handle_puback(ack.packet_identifier);
+                self.acknowledged(done, "puback", &ack, now);
+            }
+            Packet::PubRec(ack) => {
+                let done = self.entry.session.0.sending().handle_pubrec(ack.packet_identifier, ack.reason);
+                self.acknowledged(done, "pubrec", &ack, now);
+            }
+            Packet::PubComp(ack) => {
+                let done = self.entry.session.0.sending().handle_pubcomp(ack.packet_identifier);
+                self.acknowledged(done, "pubcomp", &ack, now);
+            }
+            Packet::PubRel(ack) => {
+                let reason = self.entry.session.0.receiving().handle_pubrel(ack.packet_identifier);
+                self.reply(Packet::PubComp(Ack::new(ack.packet_identifier, reason)));
+            }
+            Packet::Subscribe(_) | Packet::Unsubscribe(_) => return Ok(Flow::Await(frame.into())),
+            Packet::PingReq => self.reply(Packet::PingResp),
+            Packet::Disconnect(disconnect) => return Err(self.handle_disconnect(disconnect)),
+            // A second CONNECT [MQTT-3.1.0-2], and what only a Server sends [MQTT-4.8.1-1]; AUTH without a method [MQTT-4.12.0-6].
+            Packet::Connect(_)
+            | Packet::ConnAck(_)
+            | Packet::SubAck(_)
+            | Packet::UnsubAck(_)
+            | Packet::PingResp
+            | Packet::Auth(_) => {
+                return Err(ProtocolError { reason: ReasonCode::ProtocolError, clause: "MQTT-3.1.0-2" }.into());
+            }
+        }
+        Ok(Flow::Next)
+    }
+
+    /// Handles a packet that may await: the connection's next packet waits for it, nobody else does.
+    pub(crate) async fn handle_awaiting(&mut self, chain: &Chain, frame: &[u8], now: Instant) -> Result<(), End> {
+        match codec::decode(frame, self.client.version)? {
+            Packet::Publish(publish) => self.handle_publish(chain, publish, now).await,
+            Packet::Subscribe(subscribe) => self.handle_subscribe(chain, subscribe).await,
+            Packet::Unsubscribe(unsubscribe) => self.handle_unsubscribe(chain, unsubscribe).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Step 3, then the broker's order, then step 10: the acknowledgement.
+    async fn handle_publish(&mut self, chain: &Chain, mut publish: Publish<'_>, now: Instant) -> Result<(), End> {
+        self.n_received += 1;
+        if publish.qos > self.maximum_qos {
+            return Err(ProtocolError { reason: ReasonCode::QoSNotSupported, clause: "MQTT-3.2.2-11" }.into());
+        }
+        let settings = &self.inner.session_settings;
+        if publish.retain && !settings.retain_available {
+            return Err(ProtocolError { reason: ReasonCode::RetainNotSupported, clause: "MQTT-3.2.2-14" }.into());
+        }
+        if let Err(why) = settings.check_topic(publish.topic) {
+            return Err(End::by_broker(ReasonCode::TopicNameInvalid, DisconnectType::NotClean, Some(why)));
+        }
+        let session = Arc::clone(&self.entry.session.0);
+        let mut aliased = None;
+        let mut receipt = None;
+        if Receiving::concerns(&publish) {
+            match session.receiving().handle_publish(&publish)? {
+                Inbound::New(new, topic) => {
+                    receipt = Some(new);
+                    aliased = topic;
+                }
+                Inbound::Again(identifier, reason) => {
+                    self.reply(Packet::PubRec(Ack::new(identifier, reason)));
+                    return Ok(());
+                }
+            }
+        }
+        if let Some(topic) = &aliased {
+            publish.topic = topic;
+        }
+        publish.properties.topic_alias = None;
+        let mut unsettled = Unsettled { session: &session, receipt };
+        let origin = Origin { client: Some(&self.client), source: Source::Client };
+        let outcome = self.inner.publish(chain, &mut self.turn, origin, publish, None, now).await;
+        let receipt = unsettled.receipt.take();
+        drop(unsettled);
+        if let Some(explained) = &outcome.disconnect {
+            return Err(End::rejected(&self.inner, explained));
+        }
+        if let Some(receipt) = receipt {
+            self.settle(&receipt, outcome);
+        }
+        Ok(())
+    }
+
+    /// The one answer to a PUBLISH: the broker owns the message now, or refuses it [MQTT-4.3.2-4, MQTT-4.3.3-8].
+    fn settle(&mut self, receipt: &Receipt, outcome: Outcome) {
+        let Some((qos, identifier)) = receipt.answer() else { return };
+        // 3.1.1 has no refusing acknowledgement: the message is acknowledged and not routed.
+        let reason = if self.client.version == ProtocolVersion::V311 { ReasonCode::Success } else { outcome.reason };
+        self.entry.session.0.receiving().settle(receipt, reason);
+        let mut ack = Ack::new(identifier, reason);
+        if outcome.reason_string.is_some() || !outcome.user_properties.is_empty() {
+            ack.properties =
+                Some(Box::new(AckProperties { reason_string: outcome.reason_string, user_properties: outcome.user_properties }));
+        }
+        self.reply(if qos == QoS::ExactlyOnce { Packet::PubRec(ack) } else { Packet::PubAck(ack) });
+    }
+
+    /// A receiver's acknowledgement freed its window.
+    fn acknowledged(&mut self, done: Option<Arc<Message>>, packet_type: &'static str, ack: &Ack, now: Instant) {
+        let to = &self.entry.session;
+        let mut lost = Vec::new();
+        {
+            let mut sending = to.0.sending();
+            if sending.has_waiting() {
+                sending.refill(now, &mut lost);
+            }
+        }
+        // The connection looks at its own outbox after this packet.
+        to.0.mark_output();
+        for lost in &lost {
+            self.inner.notify_lost(to, lost, now);
+        }
+        let Some(message) = done else { return };
+        if self.inner.hooks.listens(Hook::MessageAcknowledged) {
+            let more = [
+                (Field::ClientId, Value::Text(&self.client.client_id)),
+                (Field::Username, Value::text(self.client.username.as_deref())),
+                (Field::PacketType, Value::Text(packet_type)),
+                (Field::ReasonCode, Value::Integer(ack.reason as i64)),
+                (Field::Completed, Value::Bool(!ack.reason.is_error())),
+            ];
+            let publish = message.as_publish(now);
+            self.inner.notify_message(Hook::MessageAcknowledged, &publish, message.source, message.sender.as_ref(), Some(to), &more);
+        }
+    }
+
+    async fn handle_subscribe(&mut self, chain: &Chain, subscribe: Subscribe) -> Result<(), End> {
+        let mut answer = SubAck::new(subscribe.packet_identifier, Vec::with_capacity(subscribe.subscriptions.len()));
+        let mut replays = Vec::new();
+        for asked in &subscribe.subscriptions {
+            // [MQTT-3.8.3-4]
+            if asked.options.no_local && asked.topic_filter.starts_with("$share/") {
+                return Err(ProtocolError { reason: ReasonCode::ProtocolError, clause: "MQTT-3.8.3-4" }.into());
+            }
+            let identifier = subscribe.subscription_identifier;
+            let properties = subscribe.user_properties.as_ref();
+            let outcome = self.inner.subscribe(chain, &self.entry, &self.client, asked, identifier, properties).await;
+            if let Some(explained) = &outcome.disconnect {
+                return Err(End::rejected(&self.inner, explained));
+            }
+            answer.reasons.push(outcome.reason);
+            answer.reason_string = answer.reason_string.or(outcome.reason_string);
+            append(&mut answer.user_properties, &outcome.user_properties);
+            replays.extend(outcome.replay);
+        }
+        self.reply(Packet::SubAck(answer));
+        self.replays.extend(replays);
+        Ok(())
+    }
+
+    async fn handle_unsubscribe(&mut self, chain: &Chain, unsubscribe: Unsubscribe) -> Result<(), End> {
+        let mut answer = UnsubAck::new(unsubscribe.packet_identifier, Vec::with_capacity(unsubscribe.topic_filters.len()));
+        for filter in &unsubscribe.topic_filters {
+            let properties = unsubscribe.user_properties.as_ref();
+            let outcome = self.inner.unsubscribe(chain, &self.entry, &self.client, filter, properties).await;
+            if let Some(explained) = &outcome.disconnect {
+                return Err(End::rejected(&self.inner, explained));
+            }
+            answer.reasons.push(outcome.reason);
+            answer.reason_string = answer.reason_string.or(outcome.reason_string);
+            append(&mut answer.user_properties, &outcome.user_properties);
+        }
+        self.reply(Packet::UnsubAck(answer));
+        Ok(())
+    }
+
+    /// The client says goodbye [MQTT-3.14.4-2].
+    fn handle_disconnect(&self, disconnect: Disconnect) -> End {
+        let was_zero = self.entry.state.lock().session_expiry_interval == 0;
+        if was_zero && disconnect.session_expiry_interval.is_some_and(|interval| interval > 0) {
+            // A Session that was to end with the connection cannot be kept any more (section 3.14.2.2.2 of MQTT 5.0).
+            return ProtocolError { reason: ReasonCode::ProtocolError, clause: "MQTT-3.14.2-2" }.into();
+        }
+        End {
+            disconnect: None,
+            ended: Ended {
+                kind: DisconnectType::Clean,
+                reason: disconnect.reason,
+                reason_string: disconnect.reason_string,
+                user_properties: disconnect.user_properties,
+                forget_will: disconnect.reason == ReasonCode::Success,
+                session_expiry_interval: disconnect.session_expiry_interval,
+            },
+        }
+    }
+
+    /// Hands the next page of retained messages over, as long as nothing else waits; true if there may be more.
+    pub(crate) fn replay(&mut self, chain: &Chain, now: Instant) -> bool {
+        let Some(replay) = self.replays.front_mut() else { return false };
+        let mut found = Vec::new();
+        let budget = crate::router::Budget { n_messages: 256, n_visits: 4096 };
+        let progress = self.inner.retained.collect_matching(&mut replay.cursor, budget, &mut found);
+        let subscription = replay.subscription;
+        if progress == crate::router::Progress::Done {
+            self.replays.pop_front();
+        }
+        for message in &found {
+            if message.is_expired(now) {
+                // It goes for good, unless another has come meanwhile.
+                self.inner.retained.clear_if(&message.topic, |present| Arc::ptr_eq(present, message));
+                continue;
+            }
+            self.inner.offer_retained(chain, &mut self.turn, &self.entry.session, message, subscription, now);
+        }
+        !self.replays.is_empty()
+    }
+
+    /// Encodes an answer. Texts are left out where the client did not ask for them [MQTT-3.1.2-29] or has no room for them
+    /// [MQTT-3.4.2-2, MQTT-3.4.2-3].
+    fn reply(&mut self, mut packet: Packet<'_>) {
+        if !self.client.request_problem_information {
+            strip(&mut packet);
+        }
+        if self.replies.capacity() == 0 {
+            self.replies = crate::session::buffers::take();
+        }
+        let before = self.replies.len();
+        if self.encode(&packet) && self.replies.len() - before <= self.maximum_packet_size {
+            return;
+        }
+        self.replies.truncate(before);
+        strip(&mut packet);
+        self.encode(&packet);
+    }
+
+    fn encode(&mut self, packet: &Packet<'_>) -> bool {
+        codec::encode(packet, self.client.version, &mut self.replies)
+            .inspect_err(|error| tracing::warn!(client_id = %self.client.client_id, %error, "an answer could not be encoded"))
+            .is_ok()
+    }
+
+    /// Ends a turn: wakes whom it touched, and counts.
+    pub(crate) fn end_turn(&mut self) {
+        self.turn.wake();
+        if self.n_received > 0 {
+            self.inner.stats.received(std::mem::take(&mut self.n_received));
+        }
+    }
+}
+
+/// Forgets a QoS 2 message whose way was cut short (the connection was taken over while a plugin was asked): it was not answered,
+/// so the client sends it again, and it must not count as a duplicate then.
+struct Unsettled<'a> {
+    session: &'a crate::session::Session,
+    receipt: Option<Receipt>,
+}
+
+impl Drop for Unsettled<'_> {
+    fn drop(&mut self) {
+        if let Some(receipt) = &self.receipt {
+            self.session.receiving().settle(receipt, ReasonCode::UnspecifiedError);
+        }
+    }
+}
+
+/// Asks `intercept_inbound_packet` or `intercept_outbound_packet`.
+pub(crate) fn ask_packet(chain: &Chain, hook: Hook, client: &ClientInfo, draft: &mut PacketDraft<'_>) -> Decision {
+    let (topic, qos, size) = {
+        let event = hookmq_plugin_api::Event::get;
+        let topic = event(draft, Field::Topic).as_text().map(str::to_owned);
+        let qos = event(draft, Field::Qos).as_integer().and_then(|qos| u8::try_from(qos).ok());
+        let size = event(draft, Field::PayloadSize).as_integer().and_then(|size| usize::try_from(size).ok());
+        (topic, qos, size)
+    };
+    let scope = Scope { client_id: &client.client_id, listener: &client.listener, topic: topic.as_deref(), qos, size };
+    chain.filter(hook, &scope, draft)
+}
+
+/// Takes Reason String and User Properties out of an answer.
+fn strip(packet: &mut Packet<'_>) {
+    match packet {
+        Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubRel(ack) | Packet::PubComp(ack) => ack.properties = None,
+        Packet::SubAck(suback) => {
+            suback.reason_string = None;
+            suback.user_properties = UserProperties::new();
+        }
+        Packet::UnsubAck(unsuback) => {
+            unsuback.reason_string = None;
+            unsuback.user_properties = UserProperties::new();
+        }
+        _ => {}
+    }
+}
+
+fn append(all: &mut UserProperties, more: &UserProperties) {
+    for (name, value) in more.iter() {
+        // Both came out of a UserProperties, so they fit.
+        let _ = all.push(name, value);
+    }
+}

@@ -1,0 +1,113 @@
+//! Messages that wait: for the client to come back, for its window, or for room in its outbox.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use hookmq_mqtt::QoS;
+
+use super::delivery::Delivery;
+use super::settings::QueueFull;
+use crate::message::Message;
+
+/// One waiting message.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) message: Arc<Message>,
+    pub(crate) delivery: Delivery,
+}
+
+/// A first-in first-out queue with a bound on count and bytes.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    queue: VecDeque<Waiting>,
+    bytes: usize,
+    n_qos0: usize,
+}
+
+/// How an attempt to queue ended.
+#[derive(Debug)]
+pub(super) enum Push {
+    /// It waits.
+    Queued,
+    /// It waits, and these oldest ones were dropped for it.
+    Overwrote(Vec<Waiting>),
+    /// The queue is full.
+    Full,
+}
+
+impl Pending {
+    pub(super) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Whether QoS 0 messages wait, so that a new one must not overtake them.
+    pub(super) const fn has_qos0(&self) -> bool {
+        self.n_qos0 > 0
+    }
+
+    /// Queues within the limits, by the rule for a full queue.
+    pub(super) fn push(&mut self, waiting: Waiting, maximum: usize, maximum_bytes: usize, rule: QueueFull) -> Push {
+        let size = waiting.message.size();
+        let mut overwritten = Vec::new();
+        while self.queue.len() >= maximum || self.bytes + size > maximum_bytes {
+            if rule == QueueFull::DropNewest || size > maximum_bytes {
+                return Push::Full;
+            }
+            match self.pop() {
+                Some(oldest) => overwritten.push(oldest),
+                None => return Push::Full,
+            }
+        }
+        self.bytes += size;
+        self.n_qos0 += usize::from(waiting.delivery.qos == QoS::AtMostOnce);
+        self.queue.push_back(waiting);
+        if overwritten.is_empty() { Push::Queued } else { Push::Overwrote(overwritten) }
+    }
+
+    pub(super) fn front(&self) -> Option<&Waiting> {
+        self.queue.front()
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Waiting> {
+        let waiting = self.queue.pop_front()?;
+        self.forget(&waiting);
+        Some(waiting)
+    }
+
+    /// Takes out the oldest QoS 0 message: it may pass those that wait for the window.
+    pub(super) fn pop_qos0(&mut self) -> Option<Waiting> {
+        if self.n_qos0 == 0 {
+            return None;
+        }
+        let at = self.queue.iter().position(|waiting| waiting.delivery.qos == QoS::AtMostOnce)?;
+        let waiting = self.queue.remove(at)?;
+        self.forget(&waiting);
+        Some(waiting)
+    }
+
+    /// Takes out all whose Message Expiry Interval has passed [MQTT-3.3.2-5].
+    pub(super) fn take_expired(&mut self, now: Instant) -> Vec<Waiting> {
+        if !self.queue.iter().any(|waiting| waiting.message.is_expired(now)) {
+            return Vec::new();
+        }
+        let (expired, rest): (Vec<_>, Vec<_>) = self.queue.drain(..).partition(|waiting| waiting.message.is_expired(now));
+        self.queue = rest.into();
+        for waiting in &expired {
+            self.forget(waiting);
+        }
+        expired
+    }
+
+    fn forget(&mut self, waiting: &Waiting) {
+        self.bytes -= waiting.message.size();
+        self.n_qos0 -= usize::from(waiting.delivery.qos == QoS::AtMostOnce);
+        if self.queue.is_empty() {
+            self.queue = VecDeque::new();
+        }
+    }
+}

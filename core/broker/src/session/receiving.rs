@@ -1,0 +1,104 @@
+//! The half of a Session that receives: Topic Aliases, QoS 2 identifiers, Receive Maximum.
+//!
+//! Serves step 3 of the path of a PUBLISH. Only the connection's own task enters.
+
+use std::sync::Arc;
+
+use hookmq_mqtt::packet::Publish;
+use hookmq_mqtt::{PacketIdentifier, QoS, ReasonCode, TopicName};
+
+use super::ProtocolError;
+use super::alias::InboundAliases;
+use super::received::Received;
+use super::settings::SessionSettings;
+
+/// The right to one answer for one PUBLISH. Not `Clone`: there is one answer.
+#[derive(Debug)]
+#[must_use = "settle it, or the client waits for ever"]
+pub(crate) struct Receipt {
+    qos: QoS,
+    identifier: Option<PacketIdentifier>,
+}
+
+impl Receipt {
+    /// What is answered with: nothing for QoS 0.
+    pub(crate) const fn answer(&self) -> Option<(QoS, PacketIdentifier)> {
+        match self.identifier {
+            Some(identifier) => Some((self.qos, identifier)),
+            None => None,
+        }
+    }
+}
+
+/// What a PUBLISH is.
+#[derive(Debug)]
+pub(crate) enum Inbound {
+    /// A new message; its Topic Name if an alias was used.
+    New(Receipt, Option<TopicName>),
+    /// A QoS 2 message that came before: it is answered again and not delivered [MQTT-4.3.3-10].
+    Again(PacketIdentifier, ReasonCode),
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Receiving {
+    settings: Arc<SessionSettings>,
+    aliases: InboundAliases,
+    received: Received,
+}
+
+impl Receiving {
+    pub(crate) fn new(settings: Arc<SessionSettings>) -> Self {
+        Self { settings, aliases: InboundAliases::default(), received: Received::default() }
+    }
+
+    /// A Network Connection is up; aliases begin anew.
+    pub(crate) fn attach(&mut self) {
+        self.aliases = InboundAliases::new(self.settings.topic_alias_maximum);
+    }
+
+    /// Whether a PUBLISH needs this half at all: a plain QoS 0 message does not.
+    pub(crate) const fn concerns(publish: &Publish<'_>) -> bool {
+        publish.packet_identifier.is_some() || publish.properties.topic_alias.is_some()
+    }
+
+    /// Judges a PUBLISH: resolves its alias, checks Receive Maximum, finds duplicates.
+    pub(crate) fn handle_publish(&mut self, publish: &Publish<'_>) -> Result<Inbound, ProtocolError> {
+        let topic = match publish.properties.topic_alias {
+            Some(alias) => Some(self.aliases.resolve(alias, publish.topic)?),
+            None => None,
+        };
+        let receipt = Receipt { qos: publish.qos, identifier: publish.packet_identifier };
+        if publish.qos != QoS::ExactlyOnce {
+            return Ok(Inbound::New(receipt, topic));
+        }
+        let Some(identifier) = publish.packet_identifier else {
+            return Err(ProtocolError::new(ReasonCode::MalformedPacket, "MQTT-2.2.1-3"));
+        };
+        if let Some(reason) = self.received.get(identifier) {
+            return Ok(Inbound::Again(identifier, reason));
+        }
+        if self.received.len() >= usize::from(self.settings.receive_maximum) {
+            return Err(ProtocolError::new(ReasonCode::ReceiveMaximumExceeded, "MQTT-3.3.4-9"));
+        }
+        // Remembered before the message goes on its way, so that a copy on a new connection cannot pass beside it.
+        self.received.insert(identifier, ReasonCode::Success);
+        Ok(Inbound::New(receipt, topic))
+    }
+
+    /// The message of a receipt was answered with this reason. A refusal ends the exchange: the identifier is free again.
+    pub(crate) fn settle(&mut self, receipt: &Receipt, reason: ReasonCode) {
+        if let (QoS::ExactlyOnce, Some(identifier)) = (receipt.qos, receipt.identifier) {
+            if reason.is_error() {
+                self.received.remove(identifier);
+            } else {
+                self.received.insert(identifier, reason);
+            }
+        }
+    }
+
+    /// PUBREL: the identifier may be used again. The reason for PUBCOMP [MQTT-4.3.3-11].
+    pub(crate) fn handle_pubrel(&mut self, identifier: PacketIdentifier) -> ReasonCode {
+        if self.received.remove(identifier) { ReasonCode::Success } else { ReasonCode::PacketIdentifierNotFound }
+    }
+}
