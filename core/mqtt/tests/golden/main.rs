@@ -1,12 +1,13 @@
 //! The rows of `tests/golden/packets.toml`, decoded and encoded again; then cut and lied about at every place.
 
-mod support;
+mod mutation;
+mod rows;
 
 use std::collections::BTreeSet;
 
 use bytes::BytesMut;
 use hookmq_mqtt::{DecodeErrorKind, Frame, Packet, PacketType, ProtocolVersion, codec};
-use support::{Row, rows};
+use rows::{Row, rows};
 
 const NO_LIMIT: u32 = u32::MAX;
 
