@@ -11,6 +11,7 @@
 pub mod flow;
 pub mod play;
 pub mod property;
+pub mod rules;
 pub mod step;
 pub mod target;
 pub mod wire;

@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use crate::flow::{Flow, Version};
 use crate::step::{Action, Compare, Field, Step, Template, Text};
-use crate::target::Target;
+use crate::target::{Stream, Target};
 use crate::wire::{self, Received, Value};
 
 /// How long, by the real clock, an answer may take before the conversation has failed.
@@ -51,8 +50,6 @@ pub fn play(flow: &Flow, version: Version, target: &str) -> Result<(), String> {
                 break;
             }
         }
-        drop(player);
-        target.stop().await;
         outcome
     })
 }
@@ -88,7 +85,9 @@ impl Clock {
 
 struct Connection {
     version: Version,
-    stream: TcpStream,
+    stream: Stream,
+    /// What CONNECT allowed the broker to send at once.
+    maximum_packet_size: usize,
     buffer: Vec<u8>,
     /// Packets that came while another one was waited for.
     waiting: VecDeque<Received>,
@@ -156,6 +155,7 @@ impl Player<'_> {
                 self.target.advance(*time, self.clock).await;
                 Ok(())
             }
+            Action::Stop => self.target.begin_stop(),
             Action::Differ(one, other) => match (self.caught.get(one), self.caught.get(other)) {
                 (Some(a), Some(b)) if a != b => Ok(()),
                 (a, b) => Err(format!("${one} is {a:?} and ${other} is {b:?}")),
@@ -210,6 +210,9 @@ impl Player<'_> {
         self.send_bytes(name, &bytes).await?;
         if let Some(connection) = self.connections.get_mut(name) {
             connection.version = version;
+            if let Some(field) = template.fields.iter().find(|field| field.key == "maximum_packet_size") {
+                connection.maximum_packet_size = usize::try_from(wire::number(&field.value)?).unwrap_or(usize::MAX);
+            }
         }
         Ok(())
     }
@@ -221,11 +224,11 @@ impl Player<'_> {
 
     async fn send_bytes(&mut self, name: &str, bytes: &[u8]) -> Result<(), String> {
         if !self.connections.contains_key(name) {
-            let stream = TcpStream::connect(self.target.address()).await.map_err(|error| error.to_string())?;
-            stream.set_nodelay(true).map_err(|error| error.to_string())?;
+            let stream = self.target.connect().await?;
             let connection = Connection {
                 version: self.version,
                 stream,
+                maximum_packet_size: usize::MAX,
                 buffer: Vec::new(),
                 waiting: VecDeque::new(),
                 aliases: HashMap::new(),
@@ -255,6 +258,10 @@ impl Player<'_> {
         loop {
             if let Some((length, mut received)) = wire::read(&connection.buffer, connection.version)? {
                 connection.buffer.drain(..length);
+                // [MQTT-3.1.2-24]
+                if length > connection.maximum_packet_size && self.target.is_ours() {
+                    return Err(format!("{length} bytes are more than the client allowed: {}", show(&received)));
+                }
                 let shown = show(&received);
                 resolve_alias(&mut received, &mut connection.aliases)?;
                 self.say(name, '<', &shown);

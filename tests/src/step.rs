@@ -43,6 +43,8 @@ pub enum Action {
     Unordered(Vec<(String, Template, usize)>),
     /// `advance 5s`: time passes.
     Advance(Duration),
+    /// `stop`: our own broker begins to stop.
+    Stop,
     /// `differ $a $b`: the values caught under these names are not the same.
     Differ(String, String),
 }
@@ -136,6 +138,7 @@ fn parse_line(source: &str) -> Result<Action, String> {
     let (head, rest) = source.split_once(char::is_whitespace).unwrap_or((source, ""));
     let rest = rest.trim();
     match head {
+        "stop" => return Ok(Action::Stop),
         "advance" => return duration(rest).map(Action::Advance),
         "differ" => {
             let names: Vec<&str> = rest.split_whitespace().filter_map(|name| name.strip_prefix('$')).collect();
