@@ -26,6 +26,15 @@
 ---The type of broker.none, which stands for absent.
 ---@class broker.None
 
+---Events that a script wants: by topic filter, client identifier, listener, QoS, payload size in bytes.
+---@class broker.Filter
+---@field topics? string|string[]
+---@field clients? string|string[]
+---@field listeners? string|string[]
+---@field qos? number|number[]
+---@field min_size? number
+---@field max_size? number
+
 ---What a refusal can say beside code and reason.
 ---@class broker.RefusalOptions
 ---@field user_properties? broker.Pairs
@@ -645,6 +654,14 @@
 
 ---What a script returns: a handler per hook, under the hook's name. Parameters are fields of the hook, in any order.
 ---@class broker.Plugin
+---@field priority? number Plugins with a higher one are asked first.
+---@field timeout? string Time that one call may take, as in "50ms"; units are us, ms and s.
+---@field on_error? "deny"|"pass" What a failure counts as, instead of each hook's own rule.
+---@field filter? broker.Filter Which events the script is asked about at all.
+---@field config? table<string, any> Keys that the operator can set, with their defaults; broker.required(kind) where there is none.
+---@field awaits? string|string[] Hot hooks whose handlers await; handlers of other hooks that may await need no word.
+---@field version? string The script's own version.
+---@field description? string What the script does, in a sentence.
 ---@field broker_started? fun(...) All listeners are bound. A notice. Parameters, by name: endpoint, sequence, timestamp.
 ---@field broker_stopping? fun(...) A stop was asked for; clients are still connected. A notice. Parameters, by name: endpoint, sequence, timestamp.
 ---@field broker_stopped? fun(...) The last client is gone. A notice. Parameters, by name: endpoint, sequence, timestamp.

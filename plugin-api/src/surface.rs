@@ -42,10 +42,10 @@ pub struct Param {
     pub optional: bool,
 }
 
-/// One value of the `broker` table that is no function.
+/// A named value that is no function.
 #[derive(Debug)]
 pub struct Constant {
-    /// Its name inside `broker`.
+    /// Its name.
     pub name: &'static str,
     /// Its Luau type.
     pub kind: &'static str,
@@ -103,6 +103,19 @@ pub static SHAPES: &[Shape] = &[
         fields: &[],
         is_opaque: true,
         doc: "The type of broker.none, which stands for absent.",
+    },
+    Shape {
+        name: "Filter",
+        fields: &[
+            opt("topics", "string | { string }"),
+            opt("clients", "string | { string }"),
+            opt("listeners", "string | { string }"),
+            opt("qos", "number | { number }"),
+            opt("min_size", "number"),
+            opt("max_size", "number"),
+        ],
+        is_opaque: false,
+        doc: "Events that a script wants: by topic filter, client identifier, listener, QoS, payload size in bytes.",
     },
     Shape {
         name: "RefusalOptions",
@@ -175,6 +188,74 @@ pub static SHAPES: &[Shape] = &[
         ],
         is_opaque: false,
         doc: "A retained message.",
+    },
+];
+
+/// What a handler's parameters can be named beside fields of its hook.
+pub static PARAMETERS: &[Constant] = &[
+    Constant {
+        name: "msg",
+        kind: "any",
+        doc: "The event as one object with all fields of the hook, valid during the call; its types are the `...Event`s.",
+    },
+    Constant {
+        name: "client",
+        kind: "Client",
+        doc: "The client that the event is about, as one object; only where the hook has such fields.",
+    },
+    Constant {
+        name: "config",
+        kind: "{ [string]: any }",
+        doc: "The plugin's configuration: what the script declares as `config`, with what the operator set.",
+    },
+    Constant {
+        name: "payload_buffer",
+        kind: "buffer",
+        doc: "The payload in a reused buffer, cheaper than a string when it is large; `payload_size` tells how much of it counts.",
+    },
+];
+
+/// What the table that a script returns can have beside handlers. Anything else in it is an error at load.
+pub static METADATA: &[Constant] = &[
+    Constant {
+        name: "priority",
+        kind: "number",
+        doc: "Plugins with a higher one are asked first.",
+    },
+    Constant {
+        name: "timeout",
+        kind: "string",
+        doc: "Time that one call may take, as in \"50ms\"; units are us, ms and s.",
+    },
+    Constant {
+        name: "on_error",
+        kind: "\"deny\" | \"pass\"",
+        doc: "What a failure counts as, instead of each hook's own rule.",
+    },
+    Constant {
+        name: "filter",
+        kind: "Filter",
+        doc: "Which events the script is asked about at all.",
+    },
+    Constant {
+        name: "config",
+        kind: "{ [string]: any }",
+        doc: "Keys that the operator can set, with their defaults; broker.required(kind) where there is none.",
+    },
+    Constant {
+        name: "awaits",
+        kind: "string | { string }",
+        doc: "Hot hooks whose handlers await; handlers of other hooks that may await need no word.",
+    },
+    Constant {
+        name: "version",
+        kind: "string",
+        doc: "The script's own version.",
+    },
+    Constant {
+        name: "description",
+        kind: "string",
+        doc: "What the script does, in a sentence.",
     },
 ];
 

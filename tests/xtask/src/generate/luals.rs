@@ -1,7 +1,7 @@
 //! `broker.meta.lua`: definitions for LuaLS, the Lua language server.
 
 use hookmq_plugin_api::catalogue::HOOKS;
-use hookmq_plugin_api::surface::{ALIASES, CLIENT_FIELDS, Function, SHAPES};
+use hookmq_plugin_api::surface::{ALIASES, CLIENT_FIELDS, Function, METADATA, SHAPES};
 use hookmq_plugin_api::{Field, FieldSpec, HookSpec, Kind};
 
 use super::lua::{self, Entry, Member};
@@ -80,6 +80,10 @@ pub(super) fn definitions() -> String {
     page.gap();
     page.line("---What a script returns: a handler per hook, under the hook's name. Parameters are fields of the hook, in any order.");
     page.line("---@class broker.Plugin");
+    for key in METADATA {
+        let kind = annotation(key.kind);
+        page.line(format!("---@field {}? {kind} {}", key.name, key.doc));
+    }
     for spec in HOOKS {
         let result = match spec.kind {
             Kind::Notice => "",

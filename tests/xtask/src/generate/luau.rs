@@ -1,7 +1,7 @@
 //! `broker.d.luau`: definitions for luau-lsp.
 
 use hookmq_plugin_api::catalogue::HOOKS;
-use hookmq_plugin_api::surface::{ALIASES, CLIENT_FIELDS, Function, Param, SHAPES};
+use hookmq_plugin_api::surface::{ALIASES, CLIENT_FIELDS, Function, METADATA, Param, SHAPES};
 use hookmq_plugin_api::{Field, FieldSpec, HookSpec, Kind};
 
 use super::lua::{self, Entry, Member};
@@ -84,11 +84,14 @@ pub(super) fn definitions() -> String {
     page.gap();
     page.line("--- What a script returns: a handler per hook, under the hook's name. Parameters are fields of the hook, in any order.");
     page.line("export type Plugin = {");
+    for key in METADATA {
+        let kind = optional(key.kind);
+        page.line(format!("\t--- {}\n\t{}: {kind},", key.doc, key.name));
+    }
     for spec in HOOKS {
         page.line(format!("\t--- {}", lua::about(spec)));
         page.line(format!("\t{}: {}?,", spec.name, handler(spec)));
     }
-    page.line("\t[string]: any,");
     page.line("}");
     page.gap();
     broker(&mut page);
@@ -172,10 +175,18 @@ fn signature(function: &Function) -> String {
 }
 
 fn param_type(param: &Param) -> String {
-    match (param.optional, param.kind.contains(" | ")) {
-        (false, _) => param.kind.to_owned(),
-        (true, false) => format!("{}?", param.kind),
-        (true, true) => format!("({})?", param.kind),
+    if param.optional {
+        optional(param.kind)
+    } else {
+        param.kind.to_owned()
+    }
+}
+
+fn optional(kind: &str) -> String {
+    if kind.contains(" | ") && !kind.starts_with('{') {
+        format!("({kind})?")
+    } else {
+        format!("{kind}?")
     }
 }
 

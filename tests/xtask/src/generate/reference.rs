@@ -1,6 +1,7 @@
 //! `docs/hooks.md`: the hook reference.
 
 use hookmq_plugin_api::catalogue::HOOKS;
+use hookmq_plugin_api::surface::{METADATA, PARAMETERS};
 use hookmq_plugin_api::{Field, FieldSpec, HookSpec, Kind, OnError, Type, VerdictKind};
 
 use super::page::{Page, listed};
@@ -12,6 +13,19 @@ pub(super) fn page() -> String {
     let mut page = Page::default();
     page.line("<!-- Generated from plugin-api/src/catalogue.rs by `cargo xtask generate`: change the catalogue instead. -->");
     page.line(INTRODUCTION);
+    page.gap();
+    page.line("| Parameter beside fields | Meaning |\n|---|---|");
+    for parameter in PARAMETERS {
+        page.line(format!("| `{}` | {} |", parameter.name, parameter.doc));
+    }
+    page.gap();
+    page.line("| In the returned table, beside handlers | Type | Meaning |\n|---|---|---|");
+    for key in METADATA {
+        let kind = key.kind.replace('|', "\\|");
+        page.line(format!("| `{}` | `{kind}` | {} |", key.name, key.doc));
+    }
+    page.gap();
+    page.line(FAILURES);
     page.gap();
     page.line("| Hook | Kind | May await | Hot | A failure counts as | MQTTnet event |");
     page.line("|---|---|---|---|---|---|");
@@ -52,10 +66,14 @@ fn hook(page: &mut Page, spec: &HookSpec) {
                 OnError::Pass => "a pass without changes",
             }
         ));
-        page.line(if spec.awaits {
-            "- The handler may await; only this client's packets wait meanwhile."
-        } else {
-            "- The handler cannot await."
+        page.line(match (spec.awaits, spec.hot) {
+            (true, false) => {
+                "- The handler may await; only this client's packets wait meanwhile."
+            }
+            (true, true) => {
+                "- The handler may await if it says so (in Lua in `M.awaits`, in Rust as `on_async_...`); only this client's packets wait meanwhile."
+            }
+            (false, _) => "- The handler cannot await.",
         });
     }
     if spec.hot {
@@ -195,7 +213,8 @@ supplies data. The name is the same everywhere: the Lua function, the method of 
 
 A Lua handler names the fields that it reads as its parameters, in any order; fields that it does not name are not even made. Changes
 travel with the answer (`return broker.pass { topic = \"a/b\" }`) and are checked like input from the network: nothing of an answer is
-applied unless all of it is valid. `broker.none` takes an optional field away. In the examples `M` is the table that the script returns.
+applied unless all of it is valid. `broker.none` takes an optional field away. In the examples `M` is the table that the script returns.";
 
+const FAILURES: &str = "\
 Under \"A failure counts as\" stands what an error, a timeout or an exceeded memory limit of a plugin means, unless the plugin's section
 says otherwise. A notice has no such default: a handler that fails is logged and counted, and nothing else happens.";
