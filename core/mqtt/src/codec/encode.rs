@@ -48,8 +48,7 @@ pub(super) fn packet_len(
     version: ProtocolVersion,
 ) -> Result<usize, EncodeError> {
     if let Packet::Publish(publish) = packet {
-        publish::check(publish, version)?;
-        return Ok(publish::publish_len(publish, version));
+        return publish::checked_len(publish, version);
     }
     let mut counter = Counter::default();
     body(packet, version, &mut counter)?;

@@ -76,6 +76,25 @@ pub fn publish_len(publish: &Publish<'_>, version: ProtocolVersion) -> usize {
     1 + varint::size(remaining) + remaining
 }
 
+/// [`publish_len`] of a packet that [`encode_publish`] would write.
+pub(in crate::codec) fn checked_len(
+    publish: &Publish<'_>,
+    version: ProtocolVersion,
+) -> Result<usize, EncodeError> {
+    check(publish, version)?;
+    field_len("topic name", publish.topic.as_bytes())?;
+    let properties_len = if version.is_v5() {
+        properties_len(&publish.properties)
+    } else {
+        0
+    };
+    let remaining = remaining_len(publish, version, properties_len);
+    match varint::write(remaining) {
+        Some((_, n_bytes)) => Ok(1 + n_bytes + remaining),
+        None => Err(EncodeError::PacketTooLong { n_bytes: remaining }),
+    }
+}
+
 #[inline]
 fn remaining_len(publish: &Publish<'_>, version: ProtocolVersion, properties_len: usize) -> usize {
     let identifier = if publish.packet_identifier.is_some() {
@@ -93,10 +112,7 @@ fn remaining_len(publish: &Publish<'_>, version: ProtocolVersion, properties_len
 
 /// What makes a PUBLISH that no receiver could read; lengths of the whole are not judged here.
 #[inline]
-pub(in crate::codec) fn check(
-    publish: &Publish<'_>,
-    version: ProtocolVersion,
-) -> Result<(), EncodeError> {
+fn check(publish: &Publish<'_>, version: ProtocolVersion) -> Result<(), EncodeError> {
     let at_most_once = publish.qos == QoS::AtMostOnce;
     if at_most_once == publish.packet_identifier.is_some() {
         return Err(EncodeError::PacketIdentifier);
