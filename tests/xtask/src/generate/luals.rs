@@ -270,7 +270,25 @@ const INTRODUCTION: &str = "\
 
 #[cfg(test)]
 mod tests {
-    use super::annotation;
+    use super::{annotation, definitions};
+
+    #[test]
+    fn every_type_is_defined() {
+        let text = definitions();
+        for place in text.split("broker.").skip(1) {
+            let name: String = place
+                .chars()
+                .take_while(|letter| letter.is_alphanumeric())
+                .collect();
+            if name.starts_with(char::is_uppercase) {
+                let defined = ["class", "alias"].iter().any(|word| {
+                    text.contains(&format!("---@{word} broker.{name}\n"))
+                        || text.contains(&format!("---@{word} broker.{name} "))
+                });
+                assert!(defined, "{name} is not defined");
+            }
+        }
+    }
 
     #[test]
     fn luau_types_become_annotations() {

@@ -193,3 +193,37 @@ fn optional(kind: &str) -> String {
 const INTRODUCTION: &str = "\
 -- Types of HookMQ scripts, for luau-lsp: --definitions=@hookmq=plugin-api/luau/broker.d.luau
 -- Generated from the hook catalogue by `cargo xtask generate`: change the catalogue instead.";
+
+#[cfg(test)]
+mod tests {
+    use super::definitions;
+
+    #[test]
+    fn brackets_close_and_every_type_is_defined() {
+        let text = definitions();
+        let code: Vec<&str> = text
+            .lines()
+            .map(|line| line.split("--").next().unwrap_or(""))
+            .collect();
+        let mut open = Vec::new();
+        for letter in code.iter().flat_map(|line| line.chars()) {
+            match letter {
+                '{' | '(' | '[' => open.push(letter),
+                '}' => assert_eq!(open.pop(), Some('{')),
+                ')' => assert_eq!(open.pop(), Some('(')),
+                ']' => assert_eq!(open.pop(), Some('[')),
+                _ => {}
+            }
+        }
+        assert!(open.is_empty(), "{open:?}");
+        let code = code.join("\n") + "\n";
+        for word in code.split(|letter: char| !letter.is_alphanumeric()) {
+            if word.starts_with(char::is_uppercase) {
+                let defined = [" ", "\n"]
+                    .iter()
+                    .any(|end| code.contains(&format!("type {word}{end}")));
+                assert!(defined, "{word} is not defined");
+            }
+        }
+    }
+}

@@ -294,3 +294,40 @@ const INTRODUCTION: &str = "\
 pub(super) fn rows(fields: &'static [Field]) -> impl Iterator<Item = &'static FieldSpec> {
     fields.iter().map(|field| field.spec())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hookmq_plugin_api::VerdictKind;
+    use hookmq_plugin_api::field::FIELDS;
+
+    #[test]
+    fn an_answer_offers_what_the_catalogue_allows_and_nothing_else() {
+        for spec in HOOKS {
+            let text = hook_module(spec);
+            for verdict in VerdictKind::ALL {
+                let is_offered = text.contains(&format!(" fn {}(", verdict.name()));
+                assert_eq!(
+                    is_offered,
+                    spec.may_answer(verdict),
+                    "{}: {}",
+                    spec.name,
+                    verdict.name()
+                );
+            }
+            for row in FIELDS {
+                let reads = text.contains(&format!("pub fn {}(&self) -> ", row.name));
+                assert_eq!(reads, spec.fields.contains(&row.field), "{}", row.name);
+                let changes = text.contains(&format!("/// Changes `{}`.", row.name));
+                assert_eq!(changes, spec.may_change(row.field), "{}", row.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_hook_module_is_short_enough_to_read() {
+        for spec in HOOKS {
+            assert!(hook_module(spec).lines().count() < 400, "{}", spec.name);
+        }
+    }
+}
