@@ -178,8 +178,8 @@ impl Hooks {
     ) {
         debug_assert_eq!(hook.spec().kind, Kind::Notice);
         if self.listens.load(Relaxed) & (1 << hook as u8) != 0 {
-            let chain = self.chain.load();
-            notices::tell(&chain, hook, scope, event, order.unwrap_or(&self.order));
+            let order = order.unwrap_or(&self.order);
+            notices::tell(|| self.chain.load(), hook, scope, event, order);
         }
     }
 

@@ -6,6 +6,8 @@
 //! Order of locks: `NoticeOrder`, then the queue. No lock is held while a plugin is called.
 
 use std::collections::VecDeque;
+use std::ops::Deref;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
@@ -49,14 +51,17 @@ pub struct NoticeOrder {
 }
 
 /// Hands a notice to every listener that admits it.
-pub(super) fn tell(
-    chain: &Chain,
+///
+/// The chain is loaded under the order's lock, so that nobody counts by an older chain than the one before.
+pub(super) fn tell<C: Deref<Target = Arc<Chain>>>(
+    load: impl FnOnce() -> C,
     hook: Hook,
     scope: &Scope<'_>,
     event: &dyn Event,
     order: &NoticeOrder,
 ) {
     let mut counts = order.counts.lock();
+    let chain = load();
     let mut timestamp = None;
     for seat in chain.seats(hook) {
         let Some(lane) = &seat.lane else { continue };
@@ -64,7 +69,7 @@ pub(super) fn tell(
             seat.account.metrics.filtered();
             continue;
         }
-        let sequence = next(&mut counts, lane.id, chain);
+        let sequence = next(&mut counts, lane.id, &chain);
         let bytes: usize = seat.sized.iter().map(|field| size(event.get(*field))).sum();
         if !lane.has_room(bytes) {
             seat.lost_notice(scope.client_id);
@@ -238,7 +243,8 @@ impl Lane {
                 return;
             }
             for notice in batch.drain(..) {
-                notice.tell();
+                // Calls are guarded already; what is left is a plugin that panics while it is dropped. The queue outlives it.
+                let _ = catch_unwind(AssertUnwindSafe(|| notice.tell()));
             }
         }
     }

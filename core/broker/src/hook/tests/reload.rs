@@ -283,7 +283,7 @@ async fn notices_of_a_plugin_that_stays_go_on_and_of_one_that_goes_are_still_tol
     hooks.swap(Vec::new());
     let event = EventRecord::new(Hook::ClientConnected);
     crate::hook::notices::tell(
-        &chain,
+        || &chain,
         Hook::ClientConnected,
         &Scope::BROKER,
         &event,
