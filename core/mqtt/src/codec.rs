@@ -1,4 +1,4 @@
-//! Bytes to packets and back: [`frame`] finds a whole packet, [`decode`] reads it, [`encode`] writes one.
+//! Bytes to packets and back: [`frame`] finds a whole packet, [`decode()`] reads it, [`encode()`] writes one.
 //!
 //! Decoding is strict, for both directions and both versions, and answers for every byte: what it lets through is a
 //! valid packet. Encoding writes the shortest valid form. Neither panics on any input.
@@ -93,10 +93,10 @@ pub fn encode(
     encode::packet(packet, version, out)
 }
 
-/// How many bytes [`encode`] would write, for comparison with the receiver's Maximum Packet Size.
+/// How many bytes [`encode()`] would write, for comparison with the receiver's Maximum Packet Size.
 ///
 /// # Errors
-/// As [`encode`].
+/// As [`encode()`].
 pub fn packet_len(packet: &Packet<'_>, version: ProtocolVersion) -> Result<usize, EncodeError> {
     encode::packet_len(packet, version)
 }
