@@ -96,7 +96,7 @@ impl Broker {
     /// Stops a broker that was started here, as an operator would.
     ///
     /// # Errors
-    /// When it was over already, does not stop, or does not exit with 0; the message has its last words.
+    /// When it was over already, does not stop, does not exit with 0, or had a panic; the message has its last words.
     pub(crate) fn stop(self) -> Outcome {
         let Some(Started { running, log }) = &self.started else {
             return Ok(());
@@ -111,7 +111,13 @@ impl Broker {
         }
         running.terminate();
         let status = running.finish(Instant::now() + PATIENCE)?;
-        if status.success() {
+        let panic = String::from_utf8_lossy(&fs::read(log)?)
+            .lines()
+            .find(|line| line.contains("panicked at"))
+            .map(str::to_owned);
+        if let Some(panic) = panic {
+            Err(format!("{} had a panic: {panic}", self.name).into())
+        } else if status.success() {
             Ok(())
         } else {
             Err(format!(

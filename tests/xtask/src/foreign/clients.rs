@@ -18,7 +18,7 @@ const INSTALL: Duration = Duration::from_secs(300);
 pub(super) enum Client {
     /// `mosquitto_pub` and `mosquitto_sub`, from Debian.
     Mosquitto,
-    /// `paho-mqtt`, from `PyPI`.
+    /// `paho-mqtt`, from PyPI.
     Paho,
     /// `mqtt`, from npm.
     Mqttjs,
