@@ -123,19 +123,30 @@ impl<'a> Reader<'a> {
         let start = self.offset() + 2;
         let bytes = self.binary()?;
         match std::str::from_utf8(bytes) {
-            Ok(text) => match text.bytes().position(|byte| byte == 0) {
-                None => Ok(text),
-                Some(at) => Err(self.fail(
-                    DecodeErrorKind::NullCharacter,
-                    start + at,
-                    clause::UTF8_NULL,
-                )),
-            },
-            Err(error) => Err(self.fail(
+            // Faster than looking for its place, which is of interest only if there is one.
+            Ok(text) if !bytes.contains(&0) => Ok(text),
+            _ => Err(self.bad_string(bytes, start)),
+        }
+    }
+
+    /// Finds what is wrong with the string `bytes` that begins at `start`.
+    #[cold]
+    #[inline(never)]
+    fn bad_string(&self, bytes: &[u8], start: usize) -> DecodeError {
+        match std::str::from_utf8(bytes) {
+            Err(error) => self.fail(
                 DecodeErrorKind::IllFormedUtf8,
                 start + error.valid_up_to(),
                 clause::UTF8,
-            )),
+            ),
+            Ok(_) => {
+                let at = bytes.iter().position(|byte| *byte == 0).unwrap_or_default();
+                self.fail(
+                    DecodeErrorKind::NullCharacter,
+                    start + at,
+                    clause::UTF8_NULL,
+                )
+            }
         }
     }
 
