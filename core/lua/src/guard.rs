@@ -1,0 +1,207 @@
+//! Time limits: one counter for the process, and per VM a deadline that Luau's interrupt compares with it.
+//!
+//! The counter counts what the ticker thread has seen, not the clock: a starved ticker makes limits longer and never shorter, so a
+//! call is never cut for time that it did not have. The ticker sleeps when nothing was called for a second.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+use mlua::{Lua, VmState};
+
+/// Milliseconds that the ticker has counted.
+static TICKS: AtomicU64 = AtomicU64::new(0);
+/// Set by whoever runs a script, cleared by the ticker.
+static BUSY: AtomicBool = AtomicBool::new(false);
+/// Whether the ticker waits for work.
+static ASLEEP: AtomicBool = AtomicBool::new(false);
+static TICKER: OnceLock<Thread> = OnceLock::new();
+
+const TICK: Duration = Duration::from_millis(1);
+/// Ticks without work after which the ticker sleeps.
+const IDLE_TICKS: u32 = 1_000;
+
+/// The words that a script sees when its time is over; the host goes by [`Guard::tripped`], not by them.
+pub(crate) const OVER_BUDGET: &str = "over its time budget";
+
+/// The time limit of one VM.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    deadline: Cell<u64>,
+    tripped: Cell<bool>,
+    place: RefCell<Option<String>>,
+}
+
+/// What [`Guard::arm`] replaced; given back to [`Guard::disarm`], so that calls can nest.
+#[derive(Debug)]
+pub(crate) struct Armed {
+    deadline: u64,
+    tripped: bool,
+}
+
+impl Guard {
+    pub(crate) fn new() -> Self {
+        start_ticker();
+        Self {
+            deadline: Cell::new(u64::MAX),
+            tripped: Cell::new(false),
+            place: RefCell::new(None),
+        }
+    }
+
+    /// Makes the VM ask this guard at every call, return and loop edge.
+    pub(crate) fn attach(self: &Rc<Self>, lua: &Lua) {
+        let guard = Rc::clone(self);
+        lua.set_interrupt(move |lua| {
+            if TICKS.load(Ordering::Relaxed) <= guard.deadline.get() {
+                stay_awake();
+                return Ok(VmState::Continue);
+            }
+            guard.trip(lua);
+            Err(mlua::Error::runtime(OVER_BUDGET))
+        });
+    }
+
+    /// Starts a time limit; an outer one that ends sooner stays in force.
+    pub(crate) fn arm(&self, budget: Duration) -> Armed {
+        stay_awake();
+        // The current tick may end right now, so it does not count.
+        let ticks = u64::try_from(budget.as_millis())
+            .unwrap_or(u64::MAX)
+            .saturating_add(1);
+        let deadline = TICKS.load(Ordering::Relaxed).saturating_add(ticks);
+        let outer = self.deadline.get();
+        self.deadline.set(deadline.min(outer));
+        Armed {
+            deadline: outer,
+            tripped: self.tripped.replace(false),
+        }
+    }
+
+    /// Ends a time limit and tells whether it was hit.
+    pub(crate) fn disarm(&self, armed: &Armed) -> bool {
+        self.deadline.set(armed.deadline);
+        self.tripped.replace(armed.tripped)
+    }
+
+    /// For host functions that work long: whether the time is over.
+    pub(crate) fn is_over(&self) -> bool {
+        let over = TICKS.load(Ordering::Relaxed) > self.deadline.get();
+        if over {
+            self.tripped.set(true);
+        }
+        over
+    }
+
+    /// Where the script was when its time ended, as file and line.
+    pub(crate) fn take_place(&self) -> Option<String> {
+        self.place.borrow_mut().take()
+    }
+
+    #[cold]
+    fn trip(&self, lua: &Lua) {
+        if !self.tripped.replace(true) {
+            *self.place.borrow_mut() = place_above(lua, 0);
+        }
+    }
+}
+
+/// File and line of the innermost script function at `level` or above it.
+pub(crate) fn place_above(lua: &Lua, level: usize) -> Option<String> {
+    (level..level + 16).find_map(|level| {
+        lua.inspect_stack(level, |frame| {
+            let source = frame.source();
+            let file = source.source.as_deref()?.strip_prefix('@')?;
+            Some(format!("{file}:{}", frame.current_line()?))
+        })?
+    })
+}
+
+fn stay_awake() {
+    if !BUSY.load(Ordering::Relaxed) {
+        BUSY.store(true, Ordering::Relaxed);
+    }
+    if ASLEEP.load(Ordering::Relaxed) {
+        wake_ticker();
+    }
+}
+
+#[cold]
+fn wake_ticker() {
+    ASLEEP.store(false, Ordering::Relaxed);
+    if let Some(ticker) = TICKER.get() {
+        ticker.unpark();
+    }
+}
+
+fn start_ticker() {
+    TICKER.get_or_init(|| {
+        thread::Builder::new()
+            .name("hookmq-lua-ticks".into())
+            .spawn(tick)
+            .expect("the operating system gives the process one more thread")
+            .thread()
+            .clone()
+    });
+}
+
+fn tick() {
+    let mut idle = 0;
+    loop {
+        let started = Instant::now();
+        // Parking can end early, and a tick that came early would cut a call early.
+        while started.elapsed() < TICK {
+            thread::park_timeout(TICK.saturating_sub(started.elapsed()));
+        }
+        TICKS.fetch_add(1, Ordering::Relaxed);
+        if BUSY.swap(false, Ordering::Relaxed) {
+            idle = 0;
+            continue;
+        }
+        idle += 1;
+        if idle >= IDLE_TICKS {
+            idle = 0;
+            ASLEEP.store(true, Ordering::Relaxed);
+            // A call that began just now may have missed the store; its interrupts and the next calls see it.
+            while ASLEEP.load(Ordering::Relaxed) {
+                thread::park();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spinning_script_is_cut_and_the_guard_forgets() {
+        let lua = Lua::new();
+        let guard = Rc::new(Guard::new());
+        guard.attach(&lua);
+        let armed = guard.arm(Duration::from_millis(5));
+        let result = lua.load("while true do end").set_name("@spin.lua").exec();
+        assert!(result.is_err());
+        assert!(guard.disarm(&armed));
+        assert_eq!(guard.take_place().as_deref(), Some("spin.lua:1"));
+        let armed = guard.arm(Duration::from_millis(500));
+        lua.load("for _ = 1, 1000 do end").exec().unwrap();
+        assert!(!guard.disarm(&armed));
+    }
+
+    #[test]
+    fn an_inner_limit_cannot_outlive_the_outer_one() {
+        let guard = Guard::new();
+        let outer = guard.arm(Duration::from_millis(1));
+        let inner = guard.arm(Duration::from_secs(60));
+        while !guard.is_over() {
+            thread::yield_now();
+        }
+        assert!(guard.disarm(&inner));
+        guard.disarm(&outer);
+        assert!(!guard.is_over());
+    }
+}

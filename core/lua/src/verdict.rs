@@ -1,0 +1,200 @@
+//! Verdicts as scripts hold them: opaque values that only `broker.pass`, `broker.deny` and the like can make.
+
+use hookmq_plugin_api::{
+    Answer, Cause, Field, Hook, HookSpec, Kind, Owned, PluginError, Refusal, Verdict, VerdictKind,
+};
+use mlua::{MetaMethod, Table, UserData, UserDataFields, UserDataMethods, Value};
+
+use crate::error::Fault;
+use crate::suggest::hint;
+use crate::value;
+
+/// A verdict made by a script. It can be kept and returned many times.
+#[derive(Debug, Clone)]
+pub(crate) struct Made {
+    pub(crate) verdict: Verdict,
+    pub(crate) changes: Vec<(Field, Owned)>,
+    /// The hook in whose call the changes were checked; another hook checks them again.
+    pub(crate) checked_for: Option<Hook>,
+}
+
+impl Made {
+    pub(crate) const fn plain(verdict: Verdict) -> Self {
+        Self {
+            verdict,
+            changes: Vec::new(),
+            checked_for: None,
+        }
+    }
+}
+
+impl UserData for Made {
+    fn add_fields<F: UserDataFields<Self>>(fields: &mut F) {
+        fields.add_field_method_get("kind", |_, this| Ok(this.verdict.kind().name()));
+        fields.add_field_method_get("reason_code", |_, this| {
+            Ok(refusal(&this.verdict).map(|refusal| refusal.reason_code))
+        });
+        fields.add_field_method_get("reason_string", |_, this| {
+            Ok(refusal(&this.verdict)
+                .and_then(|refusal| refusal.reason_string.as_deref().map(str::to_owned)))
+        });
+    }
+
+    fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
+        methods.add_meta_method(MetaMethod::ToString, |_, this, ()| {
+            Ok(format!("verdict: {}", this.verdict.kind().name()))
+        });
+    }
+}
+
+/// The refusal inside a verdict.
+pub(crate) fn refusal(verdict: &Verdict) -> Option<&Refusal> {
+    match verdict {
+        Verdict::Deny(refusal) | Verdict::Disconnect(refusal) => Some(refusal),
+        Verdict::Drop(refusal) => refusal.as_deref(),
+        Verdict::Pass | Verdict::Accept | Verdict::Consume => None,
+    }
+}
+
+/// The changes of `broker.pass { topic = ... }`: every name a field, every value of its type and range, and, where the hook is
+/// known, a field that this hook may change.
+pub(crate) fn changes(
+    function: &str,
+    hook: Option<Hook>,
+    table: &Value,
+) -> Result<Vec<(Field, Owned)>, Fault> {
+    let table = match table {
+        Value::Nil => return Ok(Vec::new()),
+        Value::Table(table) => table,
+        other => {
+            return Err(Fault::new(format!(
+                "{function} takes a table of changes, e.g. {function} {{ topic = \"a/b\" }}, got {}",
+                value::show(other)
+            )));
+        }
+    };
+    read_changes(hook, table).map_err(|fault| Fault::new(format!("{function}: {}", fault.message)))
+}
+
+fn read_changes(hook: Option<Hook>, table: &Table) -> Result<Vec<(Field, Owned)>, Fault> {
+    let mut changes = Vec::new();
+    for entry in table.pairs::<Value, Value>() {
+        let (name, new) = entry?;
+        let Value::String(name) = name else {
+            return Err(Fault::new(format!(
+                "changes are named fields, got {} as a name",
+                value::show(&name)
+            )));
+        };
+        let name = name.to_string_lossy().to_string();
+        let field = Field::from_name(&name).ok_or_else(|| no_such_change(hook, &name))?;
+        if let Some(hook) = hook {
+            check_may_change(hook.spec(), field)?;
+        }
+        changes.push((field, value::from_lua(field, &new)?));
+    }
+    Ok(changes)
+}
+
+fn no_such_change(hook: Option<Hook>, name: &str) -> Fault {
+    let suggestion = match hook {
+        Some(hook) => hint(name, hook.spec().changes.iter().map(|field| field.name())),
+        None => hint(
+            name,
+            hookmq_plugin_api::field::FIELDS
+                .iter()
+                .map(|spec| spec.name),
+        ),
+    };
+    Fault::new(format!("there is no field \"{name}\"{suggestion}"))
+}
+
+fn check_may_change(spec: &HookSpec, field: Field) -> Result<(), Fault> {
+    if spec.may_change(field) {
+        return Ok(());
+    }
+    let allowed: Vec<_> = spec.changes.iter().map(|field| field.name()).collect();
+    let allowed = if allowed.is_empty() {
+        "nothing".to_owned()
+    } else {
+        allowed.join(", ")
+    };
+    Err(Fault::new(format!(
+        "{} cannot change {}; it can change {allowed}",
+        spec.name,
+        field.name()
+    )))
+}
+
+/// What a handler returned, as an answer. `place` is the handler's file and line, for errors.
+pub(crate) fn answer(
+    spec: &HookSpec,
+    returned: &Value,
+    place: &str,
+) -> Result<Answer, PluginError> {
+    let userdata = match returned {
+        Value::Nil => return Ok(Answer::PASS),
+        Value::UserData(userdata) => userdata,
+        other => return Err(not_a_verdict(spec, other, place)),
+    };
+    let Ok(made) = userdata.borrow::<Made>() else {
+        return Err(not_a_verdict(spec, returned, place));
+    };
+    let kind = made.verdict.kind();
+    if kind == VerdictKind::Pass && made.changes.is_empty() {
+        return Ok(Answer::PASS);
+    }
+    let wrong = |message: String| PluginError::new(Cause::Answer, format!("{place}: {message}"));
+    if !spec.may_answer(kind) {
+        return Err(wrong(unusable(spec, kind)));
+    }
+    if made.checked_for != Some(spec.hook) {
+        for (field, _) in &made.changes {
+            check_may_change(spec, *field).map_err(|fault| wrong(fault.message))?;
+        }
+    }
+    Ok(Answer {
+        verdict: made.verdict.clone(),
+        changes: made.changes.clone(),
+    })
+}
+
+fn unusable(spec: &HookSpec, kind: VerdictKind) -> String {
+    if spec.kind == Kind::Notice {
+        return format!(
+            "{} tells what has happened already, so it cannot answer {}; return nothing",
+            spec.name,
+            kind.name()
+        );
+    }
+    let allowed: Vec<_> = spec.verdicts.iter().map(|verdict| verdict.name()).collect();
+    format!(
+        "{} cannot answer {}; it can answer {}",
+        spec.name,
+        kind.name(),
+        allowed.join(", ")
+    )
+}
+
+fn not_a_verdict(spec: &HookSpec, returned: &Value, place: &str) -> PluginError {
+    let mut ways = vec!["nothing to pass".to_owned()];
+    for verdict in spec.verdicts {
+        ways.push(match verdict {
+            VerdictKind::Pass => continue,
+            VerdictKind::Accept => "broker.accept()".into(),
+            VerdictKind::Deny => "broker.deny(\"not_authorized\", \"why\")".into(),
+            VerdictKind::Drop => "broker.drop(\"why\")".into(),
+            VerdictKind::Consume => "broker.consume()".into(),
+            VerdictKind::Disconnect => "broker.disconnect(\"not_authorized\", \"why\")".into(),
+        });
+    }
+    PluginError::new(
+        Cause::Answer,
+        format!(
+            "{place}: {} (defined here) returned {}; return {}",
+            spec.name,
+            value::show(returned),
+            ways.join(", ")
+        ),
+    )
+}
