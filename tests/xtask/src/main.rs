@@ -9,6 +9,7 @@
 
 mod broker;
 mod check;
+mod clauses;
 mod foreign;
 mod fuzz;
 mod generate;
@@ -41,6 +42,8 @@ enum Command {
     Check,
     /// The whole test suite, with its set-up.
     Test(test::Arguments),
+    /// Which clause of the standards is shown by which test.
+    Clauses(clauses::Arguments),
     /// Clients written elsewhere against the broker: mosquitto, paho-mqtt, MQTT.js, rumqttc.
     Foreign(foreign::Arguments),
     /// The Eclipse Paho interoperability tests, from a checkout.
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Check => check::run(),
         Command::Test(arguments) => test::run(&arguments),
+        Command::Clauses(arguments) => clauses::run(&arguments),
         Command::Foreign(arguments) => foreign::run(&arguments),
         Command::Paho(arguments) => paho::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
