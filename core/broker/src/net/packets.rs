@@ -190,7 +190,7 @@ impl Protocol {
             Packet::Subscribe(_) | Packet::Unsubscribe(_) => return Ok(Flow::Await(frame.into())),
             Packet::PingReq => self.reply(Packet::PingResp),
             Packet::Disconnect(disconnect) => return Err(self.handle_disconnect(disconnect)),
-            // A second CONNECT [MQTT-3.1.0-2], and what only a Server sends [MQTT-4.8.1-1]; AUTH without a method [MQTT-4.12.0-6].
+            // A second CONNECT [MQTT-3.1.0-2], and what only a Server sends [v3 MQTT-4.8.0-1]; AUTH without a method [MQTT-4.12.0-6].
             Packet::Connect(_)
             | Packet::ConnAck(_)
             | Packet::SubAck(_)
