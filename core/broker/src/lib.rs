@@ -15,7 +15,7 @@ mod handle;
 pub mod hook;
 mod message;
 mod net;
-mod router;
+pub mod router;
 mod session;
 pub mod settings;
 

@@ -64,7 +64,7 @@ impl Inner {
         let mut draft = self.session_draft(connect, &client, &terms, existing.as_ref());
         self.prepare(chain, &client, &mut draft).await?;
         let (entry, session_present) = self.session_for(turn, connect, &client, existing, &draft).await?;
-        let connected = self.attach(connect, &client, &terms, &draft, entry, session_present);
+        let connected = self.attach(connect, &client, &terms, &draft, entry);
         let connack = self.connack(connect, &client, &terms, &draft, session_present, assigned);
         self.tell_connected(connect, &connected.0, &client, session_present, &draft);
         Ok(Connected {
@@ -270,7 +270,6 @@ impl Inner {
         terms: &Terms,
         draft: &SessionDraft<'_>,
         entry: Arc<Entry>,
-        _session_present: bool,
     ) -> (Arc<Entry>, Arc<Control>) {
         let control = Arc::new(Control::new(entry.session.clone()));
         {
@@ -299,6 +298,7 @@ impl Inner {
         for lost in &lost {
             self.notify_lost(&entry.session, lost, now);
         }
+        session.set_connected(true);
         self.sessions.count_connected(true);
         (entry, control)
     }

@@ -45,6 +45,7 @@ impl Inner {
             }
             (state.epoch, state.session_expiry_interval, state.will.clone())
         };
+        entry.session.0.set_connected(false);
         entry.session.0.sending().detach();
         self.sessions.count_connected(false);
         self.notify_client(Hook::ClientDisconnected, &entry.session.0, client, || {

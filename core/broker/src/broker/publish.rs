@@ -19,7 +19,7 @@ use crate::router::{Group, Readiness};
 use crate::session::delivery::{Delivery, Identifiers};
 use crate::session::pending::Waiting;
 use crate::session::sending::{DropReason, Lost, Offered};
-use crate::session::{Session, SessionRef};
+use crate::session::SessionRef;
 
 /// What the publisher is told.
 #[derive(Debug)]
@@ -514,12 +514,5 @@ fn scope<'a>(origin: Origin<'a>, publish: &Publish<'a>) -> Scope<'a> {
         topic: Some(publish.topic),
         qos: Some(publish.qos as u8),
         size: Some(publish.payload.len()),
-    }
-}
-
-impl Session {
-    /// Whether a Network Connection is up.
-    pub(crate) fn is_connected(&self) -> bool {
-        self.sending().is_connected()
     }
 }

@@ -1,10 +1,11 @@
 //! CONNECT as hooks see it: `validate_connection` and `prepare_session`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use hookmq_mqtt::packet::Connect;
-use hookmq_mqtt::property::UserProperties;
+use hookmq_mqtt::property::{PayloadFormat, UserProperties};
 use hookmq_mqtt::{ClientId, QoS, TopicFilter, TopicName};
 use hookmq_plugin_api::{Event, Field, Hook, Owned, Record, Value};
 
@@ -208,8 +209,7 @@ fn check_subscription(record: &Record, settings: &SessionSettings) -> Result<(),
     TopicFilter::parse(filter).map(|_| ()).map_err(|error| format!("subscriptions: topic_filter \"{filter}\": {error}"))
 }
 
-/// A message from a record that a plugin supplied. It never expires by a clock that ran before now: its Message Expiry Interval
-/// is counted from its first use.
+/// A message from a record that a plugin supplied; its Message Expiry Interval counts from now.
 pub(crate) fn message(record: &Record, settings: &SessionSettings) -> Result<Message, String> {
     let mut topic = None;
     let mut message = Message {
@@ -234,6 +234,17 @@ pub(crate) fn message(record: &Record, settings: &SessionSettings) -> Result<Mes
             Field::Payload => message.payload = change!(field, value, bytes).unwrap_or_default(),
             Field::Qos => message.qos = change!(field, value, qos),
             Field::Retain => message.retain = change!(field, value, bool),
+            Field::PayloadFormat => {
+                properties.payload_format = match change!(field, value, integer u8) {
+                    0 => Some(PayloadFormat::Bytes),
+                    1 => Some(PayloadFormat::Utf8),
+                    other => return Err(format!("messages: payload_format {other} is neither 0 nor 1")),
+                };
+            }
+            Field::MessageExpiryInterval => {
+                let seconds = change!(field, value, integer u32);
+                message.expires_at = crate::now().checked_add(Duration::from_secs(seconds.into()));
+            }
             Field::ContentType => properties.content_type = change!(field, value, text),
             Field::ResponseTopic => properties.response_topic = change!(field, value, text),
             Field::CorrelationData => properties.correlation_data = change!(field, value, bytes),

@@ -11,7 +11,7 @@ pub(crate) mod pending;
 mod received;
 pub(crate) mod receiving;
 pub(crate) mod sending;
-pub mod settings;
+pub(crate) mod settings;
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -56,6 +56,7 @@ pub(crate) struct Session {
     client: ArcSwapOption<ClientInfo>,
     waker: AtomicWaker,
     has_output: AtomicBool,
+    connected: AtomicBool,
 }
 
 impl Session {
@@ -68,6 +69,7 @@ impl Session {
             client: ArcSwapOption::empty(),
             waker: AtomicWaker::new(),
             has_output: AtomicBool::new(false),
+            connected: AtomicBool::new(false),
         }
     }
 
@@ -82,6 +84,15 @@ impl Session {
 
     pub(crate) fn set_client(&self, client: Arc<ClientInfo>) {
         self.client.store(Some(client));
+    }
+
+    /// Whether a Network Connection is up, without the lock: a moment's answer.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.connected.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_connected(&self, connected: bool) {
+        self.connected.store(connected, Ordering::Relaxed);
     }
 
     pub(crate) fn sending(&self) -> MutexGuard<'_, Sending> {

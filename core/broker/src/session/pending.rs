@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
 
 use hookmq_mqtt::QoS;
 
@@ -88,19 +87,6 @@ impl Pending {
         let waiting = self.queue.remove(at)?;
         self.forget(&waiting);
         Some(waiting)
-    }
-
-    /// Takes out all whose Message Expiry Interval has passed [MQTT-3.3.2-5].
-    pub(super) fn take_expired(&mut self, now: Instant) -> Vec<Waiting> {
-        if !self.queue.iter().any(|waiting| waiting.message.is_expired(now)) {
-            return Vec::new();
-        }
-        let (expired, rest): (Vec<_>, Vec<_>) = self.queue.drain(..).partition(|waiting| waiting.message.is_expired(now));
-        self.queue = rest.into();
-        for waiting in &expired {
-            self.forget(waiting);
-        }
-        expired
     }
 
     fn forget(&mut self, waiting: &Waiting) {

@@ -3,6 +3,7 @@
 //! Publishers deliver into it under its lock, encoding straight into the outbox; the connection's task takes the outbox and writes
 //! it. Serves step 9 of the path of a PUBLISH.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -93,6 +94,8 @@ pub(crate) struct Sending {
     inflight: Inflight,
     pending: Pending,
     aliases: OutboundAliases,
+    /// Unacknowledged messages of an earlier connection, not sent again yet; nothing new overtakes them.
+    resend: VecDeque<PacketIdentifier>,
     /// Somebody listens to `intercept_delivery`: every message waits for the connection's task, which asks before it sends.
     hold: bool,
     n_sent: u64,
@@ -113,35 +116,22 @@ impl Sending {
             inflight: Inflight::new(),
             pending: Pending::default(),
             aliases: OutboundAliases::default(),
+            resend: VecDeque::new(),
             hold: false,
             n_sent: 0,
         }
     }
 
     /// A Network Connection is up. What was sent and not acknowledged is sent again, with DUP, in the old order
-    /// [MQTT-4.4.0-1, MQTT-4.6.0-1]; what waited follows as the window allows.
+    /// [MQTT-4.4.0-1, MQTT-4.6.0-1]; what waited follows. Both as the new connection's window and the outbox allow.
     pub(crate) fn attach(&mut self, peer: Peer, hold: bool, now: Instant) -> Vec<Lost> {
         self.connected = true;
         self.peer = peer;
         self.hold = hold;
-        self.aliases = OutboundAliases::new(peer.topic_alias_maximum, self.settings.outbound_topic_alias_maximum);
+        let allowed = if peer.version == ProtocolVersion::V5 { peer.topic_alias_maximum } else { 0 };
+        self.aliases = OutboundAliases::new(allowed, self.settings.outbound_topic_alias_maximum);
         self.outbox.clear();
-        let mut outbox = std::mem::take(&mut self.outbox);
-        for (identifier, slot) in self.inflight.iter() {
-            if slot.awaits == Awaits::PubComp {
-                encode(&Packet::PubRel(Ack::new(identifier, ReasonCode::Success)), peer.version, &mut outbox);
-                continue;
-            }
-            let mut publish = outgoing(slot.message.as_publish(now), &slot.delivery);
-            publish.dup = true;
-            publish.packet_identifier = Some(identifier);
-            // Never acknowledged if it is too large for this connection; it stays for a larger one.
-            if codec::publish_len(&publish, peer.version) <= peer.maximum_packet_size as usize {
-                codec::encode_publish(&publish, peer.version, &mut outbox);
-                self.n_sent += 1;
-            }
-        }
-        self.outbox = outbox;
+        self.resend = self.inflight.iter().map(|(identifier, _)| identifier).collect();
         let mut lost = Vec::new();
         self.refill(now, &mut lost);
         lost
@@ -150,6 +140,7 @@ impl Sending {
     /// The Network Connection is gone.
     pub(crate) fn detach(&mut self) {
         self.connected = false;
+        self.resend.clear();
         self.aliases = OutboundAliases::default();
         buffers::give(std::mem::take(&mut self.outbox));
     }
@@ -175,7 +166,7 @@ impl Sending {
                     false => Offered::Dropped(DropReason::TooLarge),
                 };
             }
-        } else if has_room && self.pending.is_empty() && self.inflight.has_room(self.window()) {
+        } else if has_room && self.pending.is_empty() && self.has_window() {
             return match self.send_kept(offer.publish, offer.message(), delivery) {
                 true => Offered::Sent,
                 false => Offered::Dropped(DropReason::TooLarge),
@@ -186,6 +177,7 @@ impl Sending {
 
     /// Moves what waits into the outbox, as far as window and outbox allow.
     pub(crate) fn refill(&mut self, now: Instant, lost: &mut Vec<Lost>) {
+        self.send_again(now);
         while let Some(waiting) = self.next_sendable(now, lost) {
             self.send_waiting(waiting, now, lost);
             if self.hold {
@@ -261,16 +253,6 @@ impl Sending {
         all
     }
 
-    /// Takes out what has expired while it waited.
-    pub(crate) fn take_expired(&mut self, now: Instant) -> Vec<Lost> {
-        self.pending.take_expired(now).into_iter().map(|waiting| Lost { waiting, reason: DropReason::Expired }).collect()
-    }
-
-    /// Whether a Network Connection is up.
-    pub(crate) const fn is_connected(&self) -> bool {
-        self.connected
-    }
-
     /// Messages that wait.
     pub(crate) fn n_queued(&self) -> usize {
         self.pending.len()
@@ -288,7 +270,26 @@ impl Sending {
 
     /// Whether a message could move on with the outbox empty.
     pub(crate) fn has_waiting(&self) -> bool {
-        !self.pending.is_empty()
+        !self.pending.is_empty() || !self.resend.is_empty()
+    }
+
+    /// Sends again, with DUP, what an earlier connection left unacknowledged, within this connection's window and outbox.
+    fn send_again(&mut self, now: Instant) {
+        let window = self.window();
+        while self.connected
+            && self.outbox.len() < self.settings.outbox_bytes
+            && self.inflight.len() - self.resend.len().min(self.inflight.len()) < window
+            && let Some(identifier) = self.resend.pop_front()
+        {
+            let Some(slot) = self.inflight.get_mut(identifier) else { continue };
+            if slot.awaits == Awaits::PubComp {
+                self.put(&Packet::PubRel(Ack::new(identifier, ReasonCode::Success)));
+                continue;
+            }
+            let (message, delivery) = (Arc::clone(&slot.message), slot.delivery.clone());
+            // One that is too large for this connection is never acknowledged on it; it stays for another.
+            self.encode(message.as_publish(now), &delivery, Some((identifier, true)));
+        }
     }
 
     fn next_sendable(&mut self, now: Instant, lost: &mut Vec<Lost>) -> Option<Waiting> {
@@ -301,7 +302,7 @@ impl Sending {
             let front = self.pending.front()?;
             let waiting = if front.message.is_expired(now)
                 || front.delivery.qos == QoS::AtMostOnce
-                || self.inflight.has_room(self.window())
+                || self.has_window()
             {
                 self.pending.pop()?
             } else {
@@ -330,17 +331,20 @@ impl Sending {
     /// Encodes a QoS 1 or 2 message and keeps it until it is acknowledged; false if it is too large for the client.
     fn send_kept(&mut self, publish: Publish<'_>, message: &Arc<Message>, delivery: Delivery) -> bool {
         let identifier = self.inflight.next_identifier();
-        if !self.encode(publish, &delivery, Some(identifier)) {
+        if !self.encode(publish, &delivery, Some((identifier, false))) {
             return false;
         }
         self.inflight.push(Arc::clone(message), delivery);
         true
     }
 
-    /// Encodes into the outbox; false if it is too large for the client.
-    fn encode(&mut self, publish: Publish<'_>, delivery: &Delivery, identifier: Option<PacketIdentifier>) -> bool {
+    /// Encodes into the outbox, for QoS 1 and 2 with identifier and DUP; false if it is too large for the client.
+    fn encode(&mut self, publish: Publish<'_>, delivery: &Delivery, again: Option<(PacketIdentifier, bool)>) -> bool {
         let mut publish = outgoing(publish, delivery);
-        publish.packet_identifier = identifier;
+        if let Some((identifier, dup)) = again {
+            publish.packet_identifier = Some(identifier);
+            publish.dup = dup;
+        }
         let version = self.peer.version;
         if self.peer.maximum_packet_size != u32::MAX
             && codec::publish_len(&publish, version) > self.peer.maximum_packet_size as usize
@@ -358,9 +362,16 @@ impl Sending {
         if self.outbox.capacity() == 0 {
             self.outbox = buffers::take();
         }
-        codec::encode_publish(&publish, version, &mut self.outbox);
-        self.n_sent += 1;
-        true
+        match codec::encode_publish(&publish, version, &mut self.outbox) {
+            Ok(()) => {
+                self.n_sent += 1;
+                true
+            }
+            Err(error) => {
+                tracing::warn!(topic = publish.topic, %error, "a message could not be encoded");
+                false
+            }
+        }
     }
 
     fn put(&mut self, packet: &Packet<'_>) {
@@ -368,6 +379,11 @@ impl Sending {
             self.outbox = buffers::take();
         }
         encode(packet, self.peer.version, &mut self.outbox);
+    }
+
+    /// Whether a new QoS 1 or 2 message may be sent.
+    fn has_window(&self) -> bool {
+        self.resend.is_empty() && self.inflight.has_room(self.window())
     }
 
     fn window(&self) -> usize {
