@@ -31,16 +31,34 @@ fn main() {
         let ignored = !target.is_empty() && !fits_elsewhere(&flow);
         let target = target.clone();
         flow.versions.clone().into_iter().map(move |version| {
-            let sentence: String = flow.name.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
-            let name = format!("{}::{}::v{}", flow.chapter, sentence, version.name().replace('.', ""));
+            let sentence: String = flow
+                .name
+                .chars()
+                .map(|c| if c.is_alphanumeric() { c } else { '_' })
+                .collect();
+            let name = format!(
+                "{}::{}::v{}",
+                flow.chapter,
+                sentence,
+                version.name().replace('.', "")
+            );
             let (flow, target) = (flow.clone(), target.clone());
-            Trial::test(name, move || play::play(&flow, version, &target).map_err(Into::into)).with_ignored_flag(ignored)
+            Trial::test(name, move || {
+                play::play(&flow, version, &target).map_err(Into::into)
+            })
+            .with_ignored_flag(ignored)
         })
     });
     libtest_mimic::run(&arguments, trials.collect()).exit();
 }
 
 fn fits_elsewhere(flow: &Flow) -> bool {
-    let waits = flow.steps.iter().map(|step| if let Action::Advance(time) = step.action { time } else { Duration::ZERO });
+    let waits = flow.steps.iter().map(|step| {
+        if let Action::Advance(time) = step.action {
+            time
+        } else {
+            Duration::ZERO
+        }
+    });
     flow.settings.is_empty() && flow.ours.is_none() && waits.sum::<Duration>() <= REAL_TIME
 }

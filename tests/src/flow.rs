@@ -29,7 +29,9 @@ impl Version {
     /// The version with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::V311, Self::V5].into_iter().find(|version| version.name() == name)
+        [Self::V311, Self::V5]
+            .into_iter()
+            .find(|version| version.name() == name)
     }
 }
 
@@ -82,7 +84,8 @@ pub fn folder() -> PathBuf {
 /// A sentence with file, line and what is wrong there.
 pub fn load_all() -> Result<Vec<Flow>, String> {
     let folder = folder();
-    let entries = std::fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let entries =
+        std::fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let mut files: Vec<PathBuf> = entries
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .filter(|path| path.extension().is_some_and(|ending| ending == "toml"))
@@ -90,8 +93,13 @@ pub fn load_all() -> Result<Vec<Flow>, String> {
     files.sort();
     let mut flows = Vec::new();
     for file in files {
-        let chapter = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let text = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let chapter = file
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let text = std::fs::read_to_string(&file)
+            .map_err(|error| format!("{}: {error}", file.display()))?;
         flows.extend(parse(&chapter, &text)?);
     }
     Ok(flows)
@@ -108,20 +116,36 @@ pub fn parse(chapter: &str, text: &str) -> Result<Vec<Flow>, String> {
         .into_iter()
         .map(|raw| {
             // The text of the steps begins behind its three quotation marks, on the line that has them.
-            let line = text.get(..raw.steps.span().start).unwrap_or_default().matches('\n').count() + 1;
+            let line = text
+                .get(..raw.steps.span().start)
+                .unwrap_or_default()
+                .matches('\n')
+                .count()
+                + 1;
             let at = |line: usize, what: &str| format!("{chapter}.toml:{line}: {what}");
             if !names.insert(raw.name.clone()) {
-                return Err(at(line, &format!("a second conversation is named {:?}", raw.name)));
+                return Err(at(
+                    line,
+                    &format!("a second conversation is named {:?}", raw.name),
+                ));
             }
             let versions = raw.versions.iter().map(|name| {
-                Version::from_name(name).ok_or_else(|| at(line, &format!("versions are 3.1.1 and 5, not {name}")))
+                Version::from_name(name)
+                    .ok_or_else(|| at(line, &format!("versions are 3.1.1 and 5, not {name}")))
             });
             let steps = text
                 .get(raw.steps.span())
                 .filter(|literal| literal.starts_with("'''\n") || literal.starts_with("\"\"\"\n"))
                 .map(|_| line + 1)
-                .ok_or_else(|| at(line, "steps stand between ''' and ''', each on a line of its own"))
-                .and_then(|first| step::parse(raw.steps.get_ref(), first).map_err(|(line, what)| at(line, &what)))?;
+                .ok_or_else(|| {
+                    at(
+                        line,
+                        "steps stand between ''' and ''', each on a line of its own",
+                    )
+                })
+                .and_then(|first| {
+                    step::parse(raw.steps.get_ref(), first).map_err(|(line, what)| at(line, &what))
+                })?;
             Ok(Flow {
                 chapter: chapter.to_owned(),
                 name: raw.name,
@@ -152,8 +176,17 @@ mod tests {
         assert!(!flows.is_empty());
         for flow in flows {
             assert!(!flow.versions.is_empty(), "{}: {}", flow.chapter, flow.name);
-            let numbered = flow.clauses.iter().all(|clause| clause.strip_prefix("v3 ").unwrap_or(clause).starts_with("MQTT-"));
-            assert!(numbered, "{}: {}: {:?}", flow.chapter, flow.name, flow.clauses);
+            let numbered = flow.clauses.iter().all(|clause| {
+                clause
+                    .strip_prefix("v3 ")
+                    .unwrap_or(clause)
+                    .starts_with("MQTT-")
+            });
+            assert!(
+                numbered,
+                "{}: {}: {:?}",
+                flow.chapter, flow.name, flow.clauses
+            );
         }
     }
 }

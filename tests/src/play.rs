@@ -44,8 +44,15 @@ pub fn play(flow: &Flow, version: Version, target: &str) -> Result<(), String> {
             said: Vec::new(),
         };
         let mut outcome = Ok(());
-        for step in flow.steps.iter().filter(|step| step.only.is_none_or(|only| only == version)) {
-            outcome = player.step(step).await.map_err(|what| player.report(flow, step, &what));
+        for step in flow
+            .steps
+            .iter()
+            .filter(|step| step.only.is_none_or(|only| only == version))
+        {
+            outcome = player
+                .step(step)
+                .await
+                .map_err(|what| player.report(flow, step, &what));
             if outcome.is_err() {
                 break;
             }
@@ -126,26 +133,44 @@ impl Player<'_> {
                 Next::Packet(received) => self.check(template, &received),
                 // Saying why before closing is no MUST, and others leave it out (section 4.13 of MQTT 5.0).
                 Next::Closed if says_why(template) && !self.target.is_ours() => Ok(()),
-                Next::Closed => Err(format!("{name} was closed, expected {}", show_template(template))),
+                Next::Closed => Err(format!(
+                    "{name} was closed, expected {}",
+                    show_template(template)
+                )),
             },
             Action::Closed(name) => {
                 let outcome = self.next(name).await?;
                 match outcome {
                     Next::Closed => drop(self.connections.remove(name)),
-                    Next::Packet(received) => return Err(format!("not closed: {}", show(&received))),
+                    Next::Packet(received) => {
+                        return Err(format!("not closed: {}", show(&received)));
+                    }
                 }
                 Ok(())
             }
             Action::Nothing(name) => self.nothing(name).await,
             Action::Drop(name) => {
                 self.say(name, '!', "drop");
-                self.connections.remove(name).map(drop).ok_or_else(|| format!("{name} is not connected"))
+                self.connections
+                    .remove(name)
+                    .map(drop)
+                    .ok_or_else(|| format!("{name} is not connected"))
             }
             Action::Connects(name, template) => {
                 self.send(name, template).await?;
                 let received = self.packet(name).await?;
-                let accepted = Field { key: "reason".to_owned(), compare: Compare::Equal, value: Text::Word("0".to_owned()) };
-                self.check(&Template { packet: "CONNACK", fields: vec![accepted] }, &received)
+                let accepted = Field {
+                    key: "reason".to_owned(),
+                    compare: Compare::Equal,
+                    value: Text::Word("0".to_owned()),
+                };
+                self.check(
+                    &Template {
+                        packet: "CONNACK",
+                        fields: vec![accepted],
+                    },
+                    &received,
+                )
             }
             Action::Subscribes(name, template) => self.subscribe(name, template).await,
             Action::Publishes(name, template) => self.publish(name, template).await,
@@ -171,7 +196,12 @@ impl Player<'_> {
     fn report(&self, flow: &Flow, step: &Step, what: &str) -> String {
         let from = self.said.len().saturating_sub(SHOWN);
         let said = self.said[from..].join("\n    ");
-        format!("{}.toml:{} ({}): {what}\n  was said:\n    {said}", flow.chapter, step.line, self.version.name())
+        format!(
+            "{}.toml:{} ({}): {what}\n  was said:\n    {said}",
+            flow.chapter,
+            step.line,
+            self.version.name()
+        )
     }
 
     /// Puts caught values in, and what is assumed when a line leaves it out.
@@ -186,9 +216,15 @@ impl Player<'_> {
                 }
             }
         }
-        if template.packet == "CONNECT" && !template.fields.iter().any(|field| field.key == "client_id") {
+        if template.packet == "CONNECT"
+            && !template.fields.iter().any(|field| field.key == "client_id")
+        {
             let value = Text::Word(name.to_lowercase());
-            template.fields.push(Field { key: "client_id".to_owned(), compare: Compare::Equal, value });
+            template.fields.push(Field {
+                key: "client_id".to_owned(),
+                compare: Compare::Equal,
+                value,
+            });
         }
         template
     }
@@ -197,10 +233,14 @@ impl Player<'_> {
         let mut template = self.complete(name, template);
         let version = match template.fields.iter().position(|field| field.key == "as") {
             Some(at) => match template.fields.remove(at).value {
-                Text::Word(word) => Version::from_name(&word).ok_or_else(|| format!("there is no version {word}"))?,
+                Text::Word(word) => Version::from_name(&word)
+                    .ok_or_else(|| format!("there is no version {word}"))?,
                 _ => return Err("as=3.1.1 or as=5".to_owned()),
             },
-            None => self.connections.get(name).map_or(self.version, |connection| connection.version),
+            None => self
+                .connections
+                .get(name)
+                .map_or(self.version, |connection| connection.version),
         };
         let bytes = wire::write(&template, version)?;
         if matches!(template.packet, "PUBLISH" | "PUBREL") {
@@ -210,16 +250,37 @@ impl Player<'_> {
         self.send_bytes(name, &bytes).await?;
         if let Some(connection) = self.connections.get_mut(name) {
             connection.version = version;
-            if let Some(field) = template.fields.iter().find(|field| field.key == "maximum_packet_size") {
-                connection.maximum_packet_size = usize::try_from(wire::number(&field.value)?).unwrap_or(usize::MAX);
+            if let Some(field) = template
+                .fields
+                .iter()
+                .find(|field| field.key == "maximum_packet_size")
+            {
+                connection.maximum_packet_size =
+                    usize::try_from(wire::number(&field.value)?).unwrap_or(usize::MAX);
             }
         }
         Ok(())
     }
 
-    async fn send_number(&mut self, name: &str, packet: &'static str, id: u64) -> Result<(), String> {
-        let id = Field { key: "id".to_owned(), compare: Compare::Equal, value: Text::Word(id.to_string()) };
-        self.send(name, &Template { packet, fields: vec![id] }).await
+    async fn send_number(
+        &mut self,
+        name: &str,
+        packet: &'static str,
+        id: u64,
+    ) -> Result<(), String> {
+        let id = Field {
+            key: "id".to_owned(),
+            compare: Compare::Equal,
+            value: Text::Word(id.to_string()),
+        };
+        self.send(
+            name,
+            &Template {
+                packet,
+                fields: vec![id],
+            },
+        )
+        .await
     }
 
     async fn send_bytes(&mut self, name: &str, bytes: &[u8]) -> Result<(), String> {
@@ -243,7 +304,10 @@ impl Player<'_> {
 
     /// The next packet or the end of the connection.
     async fn next(&mut self, name: &str) -> Result<Next, String> {
-        let connection = self.connections.get_mut(name).ok_or_else(|| format!("{name} is not connected"))?;
+        let connection = self
+            .connections
+            .get_mut(name)
+            .ok_or_else(|| format!("{name} is not connected"))?;
         if let Some(received) = connection.waiting.pop_front() {
             return Ok(Next::Packet(received));
         }
@@ -252,15 +316,23 @@ impl Player<'_> {
 
     /// As [`Self::next`], but what came earlier and was put aside stays there.
     async fn read(&mut self, name: &str) -> Result<Next, String> {
-        let connection = self.connections.get_mut(name).ok_or_else(|| format!("{name} is not connected"))?;
+        let connection = self
+            .connections
+            .get_mut(name)
+            .ok_or_else(|| format!("{name} is not connected"))?;
         let patience = self.clock.pass(PATIENCE);
         tokio::pin!(patience);
         loop {
-            if let Some((length, mut received)) = wire::read(&connection.buffer, connection.version)? {
+            if let Some((length, mut received)) =
+                wire::read(&connection.buffer, connection.version)?
+            {
                 connection.buffer.drain(..length);
                 // [MQTT-3.1.2-24]
                 if length > connection.maximum_packet_size && self.target.is_ours() {
-                    return Err(format!("{length} bytes are more than the client allowed: {}", show(&received)));
+                    return Err(format!(
+                        "{length} bytes are more than the client allowed: {}",
+                        show(&received)
+                    ));
                 }
                 let shown = show(&received);
                 resolve_alias(&mut received, &mut connection.aliases)?;
@@ -274,7 +346,10 @@ impl Player<'_> {
             // A reset is as much an end as an orderly one: the broker may close with bytes unread.
             if matches!(read, Ok(0) | Err(_)) {
                 if !connection.buffer.is_empty() {
-                    return Err(format!("closed in the middle of a packet: {:02x?}", connection.buffer));
+                    return Err(format!(
+                        "closed in the middle of a packet: {:02x?}",
+                        connection.buffer
+                    ));
                 }
                 self.say(name, '<', "closed");
                 return Ok(Next::Closed);
@@ -290,8 +365,15 @@ impl Player<'_> {
     }
 
     /// The packet of this name and identifier; others that come before it are kept for later lines.
-    async fn answer(&mut self, name: &str, packet: &str, id: Option<u64>) -> Result<Received, String> {
-        let fits = |received: &Received| received.packet == packet && (id.is_none() || identifier(received) == id);
+    async fn answer(
+        &mut self,
+        name: &str,
+        packet: &str,
+        id: Option<u64>,
+    ) -> Result<Received, String> {
+        let fits = |received: &Received| {
+            received.packet == packet && (id.is_none() || identifier(received) == id)
+        };
         if let Some(connection) = self.connections.get_mut(name)
             && let Some(at) = connection.waiting.iter().position(fits)
             && let Some(received) = connection.waiting.remove(at)
@@ -301,7 +383,9 @@ impl Player<'_> {
         loop {
             match self.read(name).await? {
                 Next::Packet(received) if fits(&received) => return Ok(received),
-                Next::Packet(received) if received.packet == "DISCONNECT" => return Err(show(&received)),
+                Next::Packet(received) if received.packet == "DISCONNECT" => {
+                    return Err(show(&received));
+                }
                 Next::Packet(received) => {
                     let connection = self.connections.get_mut(name).ok_or("just read from")?;
                     connection.waiting.push_back(received);
@@ -325,7 +409,11 @@ impl Player<'_> {
             self.barrier(&publisher).await?;
         }
         self.barrier(name).await?;
-        match self.connections.get(name).and_then(|connection| connection.waiting.front()) {
+        match self
+            .connections
+            .get(name)
+            .and_then(|connection| connection.waiting.front())
+        {
             Some(received) => Err(format!("something came: {}", show(received))),
             None => Ok(()),
         }
@@ -335,7 +423,11 @@ impl Player<'_> {
         let mut template = template.clone();
         self.last_id += 1;
         let value = Text::Word(self.last_id.to_string());
-        template.fields.push(Field { key: "id".to_owned(), compare: Compare::Equal, value });
+        template.fields.push(Field {
+            key: "id".to_owned(),
+            compare: Compare::Equal,
+            value,
+        });
         (template, self.last_id)
     }
 
@@ -360,7 +452,9 @@ impl Player<'_> {
         }
         let (template, id) = self.with_id(template);
         self.send(name, &template).await?;
-        let first = self.answer(name, if qos == 1 { "PUBACK" } else { "PUBREC" }, Some(id)).await?;
+        let first = self
+            .answer(name, if qos == 1 { "PUBACK" } else { "PUBREC" }, Some(id))
+            .await?;
         if field(&first, "reason").is_some_and(|reason| *reason >= Value::Number(0x80)) {
             return Err(format!("not published: {}", show(&first)));
         }
@@ -378,7 +472,9 @@ impl Player<'_> {
         };
         let received = self.packet(name).await?;
         self.check(template, &received)?;
-        let Some(id) = identifier(&received) else { return Ok(()) };
+        let Some(id) = identifier(&received) else {
+            return Ok(());
+        };
         if field(&received, "qos") == Some(&Value::Number(1)) {
             return self.send_number(name, "PUBACK", id).await;
         }
@@ -389,19 +485,29 @@ impl Player<'_> {
 
     /// The one of these connections that something came on.
     async fn chosen<'n>(&mut self, names: &'n [String]) -> Result<&'n String, String> {
-        if let Some(publisher) = self.last_publisher.clone().filter(|publisher| self.connections.contains_key(publisher)) {
+        if let Some(publisher) = self
+            .last_publisher
+            .clone()
+            .filter(|publisher| self.connections.contains_key(publisher))
+        {
             self.barrier(&publisher).await?;
         }
         let mut chosen = Vec::new();
         for name in names {
             self.barrier(name).await?;
-            if self.connections.get(name).is_some_and(|connection| !connection.waiting.is_empty()) {
+            if self
+                .connections
+                .get(name)
+                .is_some_and(|connection| !connection.waiting.is_empty())
+            {
                 chosen.push(name);
             }
         }
         match chosen[..] {
             [one] => Ok(one),
-            _ => Err(format!("something came on {chosen:?}, not on exactly one of {names:?}")),
+            _ => Err(format!(
+                "something came on {chosen:?}, not on exactly one of {names:?}"
+            )),
         }
     }
 
@@ -409,8 +515,11 @@ impl Player<'_> {
         let mut left: Vec<_> = members.iter().collect();
         while let Some((name, ..)) = left.first() {
             let received = self.packet(name).await?;
-            let fits = left.iter().position(|(of, template, _)| of == name && self.compare(template, &received).is_ok());
-            let at = fits.ok_or_else(|| format!("none of the lines left expects {}", show(&received)))?;
+            let fits = left.iter().position(|(of, template, _)| {
+                of == name && self.compare(template, &received).is_ok()
+            });
+            let at =
+                fits.ok_or_else(|| format!("none of the lines left expects {}", show(&received)))?;
             let (_, template, _) = left.remove(at);
             self.check(template, &received)?;
         }
@@ -424,32 +533,72 @@ impl Player<'_> {
         Ok(())
     }
 
-    fn compare(&self, template: &Template, received: &Received) -> Result<HashMap<String, Value>, String> {
+    fn compare(
+        &self,
+        template: &Template,
+        received: &Received,
+    ) -> Result<HashMap<String, Value>, String> {
         let mut caught = HashMap::new();
-        let wrong = |what: &str| Err(format!("{what}: expected {}, got {}", show_template(template), show(received)));
+        let wrong = |what: &str| {
+            Err(format!(
+                "{what}: expected {}, got {}",
+                show_template(template),
+                show(received)
+            ))
+        };
         if template.packet != received.packet {
             return wrong("another packet");
         }
         for expected in &template.fields {
-            let key = if expected.key.is_empty() { "topic" } else { expected.key.as_str() };
-            let values: Vec<&Value> = received.fields.iter().filter(|(of, _)| *of == key).map(|(_, value)| value).collect();
+            let key = if expected.key.is_empty() {
+                "topic"
+            } else {
+                expected.key.as_str()
+            };
+            let values: Vec<&Value> = received
+                .fields
+                .iter()
+                .filter(|(of, _)| *of == key)
+                .map(|(_, value)| value)
+                .collect();
             match (expected.compare, &expected.value) {
                 (Compare::Absent, _) if values.is_empty() => {}
                 (Compare::Absent, _) => return wrong(&format!("{key} is there")),
                 (Compare::Equal, Text::Variable(name)) => {
-                    let Some(value) = values.first() else { return wrong(&format!("{key} is missing")) };
-                    if self.caught.get(name).or_else(|| caught.get(name)).is_some_and(|known| known != *value) {
+                    let Some(value) = values.first() else {
+                        return wrong(&format!("{key} is missing"));
+                    };
+                    if self
+                        .caught
+                        .get(name)
+                        .or_else(|| caught.get(name))
+                        .is_some_and(|known| known != *value)
+                    {
                         return wrong(&format!("{key} is not ${name}"));
                     }
                     caught.insert(name.clone(), (*value).clone());
                 }
-                (Compare::Equal, _) if matches!(key, "user_property" | "subscription_identifier") => {
-                    let all = template.fields.iter().filter(|field| field.key == key).map(|field| &field.value);
-                    let mut all: Vec<Value> = all.map(|text| like(values.first().copied(), text)).collect::<Result<_, _>>()?;
+                (Compare::Equal, _)
+                    if matches!(key, "user_property" | "subscription_identifier") =>
+                {
+                    let all = template
+                        .fields
+                        .iter()
+                        .filter(|field| field.key == key)
+                        .map(|field| &field.value);
+                    let mut all: Vec<Value> = all
+                        .map(|text| like(values.first().copied(), text))
+                        .collect::<Result<_, _>>()?;
                     let mut values: Vec<Value> = values.into_iter().cloned().collect();
                     if key == "subscription_identifier" {
                         // Their order is not significant [MQTT-3.3.4-4].
-                        let number = |value: &Value| if let Value::Number(number) = value { *number } else { 0 };
+                        let number = |value: &Value| {
+                            if let Value::Number(number) = value {
+                                *number
+                            } else {
+                                0
+                            }
+                        };
                         all.sort_by_key(number);
                         values.sort_by_key(number);
                     }
@@ -458,16 +607,26 @@ impl Player<'_> {
                     }
                 }
                 (compare, text) => {
-                    let Some(value) = values.first() else { return wrong(&format!("{key} is missing")) };
+                    let Some(value) = values.first() else {
+                        return wrong(&format!("{key} is missing"));
+                    };
                     let text = match text {
-                        Text::Variable(name) => self.caught.get(name).cloned().ok_or_else(|| format!("${name} was not caught"))?,
+                        Text::Variable(name) => self
+                            .caught
+                            .get(name)
+                            .cloned()
+                            .ok_or_else(|| format!("${name} was not caught"))?,
                         text => like(Some(value), text)?,
                     };
                     let holds = match (compare, *value, &text) {
                         (Compare::Equal, value, text) => value == text,
                         (Compare::NotEqual, value, text) => value != text,
-                        (Compare::AtMost, Value::Number(value), Value::Number(text)) => value <= text,
-                        (Compare::AtLeast, Value::Number(value), Value::Number(text)) => value >= text,
+                        (Compare::AtMost, Value::Number(value), Value::Number(text)) => {
+                            value <= text
+                        }
+                        (Compare::AtLeast, Value::Number(value), Value::Number(text)) => {
+                            value >= text
+                        }
                         _ => false,
                     };
                     if !holds {
@@ -482,17 +641,28 @@ impl Player<'_> {
 
 /// Whether the packet does no more than explain a close that follows.
 fn says_why(template: &Template) -> bool {
-    let reason = template.fields.iter().find(|field| field.key == "reason").map(|field| wire::number(&field.value));
-    matches!((template.packet, reason), ("DISCONNECT", _) | ("CONNACK", Some(Ok(0x80..))))
+    let reason = template
+        .fields
+        .iter()
+        .find(|field| field.key == "reason")
+        .map(|field| wire::number(&field.value));
+    matches!(
+        (template.packet, reason),
+        ("DISCONNECT", _) | ("CONNACK", Some(Ok(0x80..)))
+    )
 }
 
 /// Puts the Topic Name in that a Topic Alias stands for; what was sent stays as `sent_topic`.
 fn resolve_alias(received: &mut Received, aliases: &mut HashMap<u64, Value>) -> Result<(), String> {
-    let Some(at) = received.fields.iter().position(|(key, _)| *key == "topic") else { return Ok(()) };
+    let Some(at) = received.fields.iter().position(|(key, _)| *key == "topic") else {
+        return Ok(());
+    };
     let sent = received.fields[at].1.clone();
     if let Some(Value::Number(alias)) = field(received, "topic_alias").cloned() {
         if sent == Value::Bytes(Vec::new()) {
-            let known = aliases.get(&alias).ok_or_else(|| format!("topic alias {alias} was never set"))?;
+            let known = aliases
+                .get(&alias)
+                .ok_or_else(|| format!("topic alias {alias} was never set"))?;
             received.fields[at].1 = known.clone();
         } else {
             aliases.insert(alias, sent.clone());
@@ -507,16 +677,26 @@ fn like(value: Option<&Value>, text: &Text) -> Result<Value, String> {
     match value {
         Some(Value::Bytes(_)) => wire::bytes(text).map(Value::Bytes),
         Some(Value::Numbers(_)) => {
-            let Text::Word(word) = text else { return Err(format!("{text:?} is no list of Reason Codes")) };
-            let numbers = word.split(',').map(|name| wire::number(&Text::Word(name.to_owned())));
+            let Text::Word(word) = text else {
+                return Err(format!("{text:?} is no list of Reason Codes"));
+            };
+            let numbers = word
+                .split(',')
+                .map(|name| wire::number(&Text::Word(name.to_owned())));
             numbers.collect::<Result<_, _>>().map(Value::Numbers)
         }
-        Some(Value::Number(_)) | None => wire::number(text).map(Value::Number).or_else(|_| wire::bytes(text).map(Value::Bytes)),
+        Some(Value::Number(_)) | None => wire::number(text)
+            .map(Value::Number)
+            .or_else(|_| wire::bytes(text).map(Value::Bytes)),
     }
 }
 
 fn field<'r>(received: &'r Received, key: &str) -> Option<&'r Value> {
-    received.fields.iter().find(|(of, _)| *of == key).map(|(_, value)| value)
+    received
+        .fields
+        .iter()
+        .find(|(of, _)| *of == key)
+        .map(|(_, value)| value)
 }
 
 fn identifier(received: &Received) -> Option<u64> {
@@ -531,14 +711,26 @@ fn show(received: &Received) -> String {
         Value::Number(number) if *key == "reason" => format!(" reason={}", reason(*number)),
         Value::Number(number) => format!(" {key}={number}"),
         Value::Bytes(bytes) => format!(" {key}=\"{}\"", bytes.escape_ascii()),
-        Value::Numbers(reasons) => format!(" {key}={}", reasons.iter().map(|n| reason(*n)).collect::<Vec<_>>().join(",")),
+        Value::Numbers(reasons) => format!(
+            " {key}={}",
+            reasons
+                .iter()
+                .map(|n| reason(*n))
+                .collect::<Vec<_>>()
+                .join(",")
+        ),
     });
     received.packet.to_owned() + &fields.collect::<String>()
 }
 
 fn reason(number: u64) -> String {
-    let known = u8::try_from(number).ok().and_then(hookmq_mqtt::ReasonCode::from_u8);
-    known.map_or_else(|| format!("{number:#04x}"), |reason| reason.name().to_owned())
+    let known = u8::try_from(number)
+        .ok()
+        .and_then(hookmq_mqtt::ReasonCode::from_u8);
+    known.map_or_else(
+        || format!("{number:#04x}"),
+        |reason| reason.name().to_owned(),
+    )
 }
 
 fn show_template(template: &Template) -> String {
@@ -555,7 +747,11 @@ fn show_template(template: &Template) -> String {
             Text::Bytes(bytes) => format!("\"{}\"", bytes.escape_ascii()),
             Text::Variable(name) => format!("${name}"),
         };
-        if field.key.is_empty() { format!(" {value}") } else { format!(" {}{operator}{value}", field.key) }
+        if field.key.is_empty() {
+            format!(" {value}")
+        } else {
+            format!(" {}{operator}{value}", field.key)
+        }
     });
     template.packet.to_owned() + &fields.collect::<String>()
 }

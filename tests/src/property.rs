@@ -61,11 +61,17 @@ const TABLE: &[(u8, &str, Kind)] = &[
 /// The property with this name.
 #[must_use]
 pub fn by_name(name: &str) -> Option<Property> {
-    TABLE.iter().find(|row| row.1 == name).map(|&(id, name, kind)| Property { id, name, kind })
+    TABLE
+        .iter()
+        .find(|row| row.1 == name)
+        .map(|&(id, name, kind)| Property { id, name, kind })
 }
 
 /// The property with this identifier.
 #[must_use]
 pub fn by_id(id: u8) -> Option<Property> {
-    TABLE.iter().find(|row| row.0 == id).map(|&(id, name, kind)| Property { id, name, kind })
+    TABLE
+        .iter()
+        .find(|row| row.0 == id)
+        .map(|&(id, name, kind)| Property { id, name, kind })
 }

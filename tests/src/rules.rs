@@ -6,7 +6,9 @@
 
 use std::time::Duration;
 
-use hookmq_plugin_api::{Answer, Event, Field, Hook, Listen, Plugin, PluginError, Refusal, Verdict};
+use hookmq_plugin_api::{
+    Answer, Event, Field, Hook, Listen, Plugin, PluginError, Refusal, Verdict,
+};
 
 /// The Reason String of every refusal.
 pub const REASON: &str = "the rules say so";
@@ -25,8 +27,14 @@ impl Default for Rules {
             (Hook::AuthorizeSubscribe, Field::TopicFilter),
             (Hook::InterceptUnsubscription, Field::TopicFilter),
         ];
-        let listens = hooks.map(|(hook, field)| Listen { hook, fields: [field].into_iter().collect(), awaits: false });
-        Self { listens: listens.into() }
+        let listens = hooks.map(|(hook, field)| Listen {
+            hook,
+            fields: [field].into_iter().collect(),
+            awaits: false,
+        });
+        Self {
+            listens: listens.into(),
+        }
     }
 }
 

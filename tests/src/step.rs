@@ -97,13 +97,16 @@ pub enum Text {
 
 type ParseError = (usize, String);
 
+/// An `unordered` that is not closed yet: its line, its version, and what stands in it so far.
+type Group = (usize, Option<Version>, Vec<(String, Template, usize)>);
+
 /// Reads the lines of a conversation; `first` is the number of the first.
 ///
 /// # Errors
 /// The number of a line and what is wrong with it.
 pub fn parse(text: &str, first: usize) -> Result<Vec<Step>, ParseError> {
     let mut steps = Vec::new();
-    let mut group: Option<(usize, Option<Version>, Vec<(String, Template, usize)>)> = None;
+    let mut group: Option<Group> = None;
     for (index, source) in text.lines().enumerate() {
         let line = first + index;
         let source = source.trim();
@@ -118,14 +121,31 @@ pub fn parse(text: &str, first: usize) -> Result<Vec<Step>, ParseError> {
         match (source, &mut group) {
             ("unordered {", None) => group = Some((line, only, Vec::new())),
             ("}", Some(_)) => {
-                let Some((line, only, members)) = group.take() else { continue };
-                steps.push(Step { line, only, action: Action::Unordered(members) });
+                let Some((line, only, members)) = group.take() else {
+                    continue;
+                };
+                steps.push(Step {
+                    line,
+                    only,
+                    action: Action::Unordered(members),
+                });
             }
             (_, Some((_, _, members))) => match parse_line(source).map_err(|what| (line, what))? {
-                Action::Expect(name, template) if only.is_none() => members.push((name, template, line)),
-                _ => return Err((line, "only expectations of packets stand in unordered { }".to_owned())),
+                Action::Expect(name, template) if only.is_none() => {
+                    members.push((name, template, line))
+                }
+                _ => {
+                    return Err((
+                        line,
+                        "only expectations of packets stand in unordered { }".to_owned(),
+                    ));
+                }
             },
-            (_, None) => steps.push(Step { line, only, action: parse_line(source).map_err(|what| (line, what))? }),
+            (_, None) => steps.push(Step {
+                line,
+                only,
+                action: parse_line(source).map_err(|what| (line, what))?,
+            }),
         }
     }
     match group {
@@ -135,14 +155,21 @@ pub fn parse(text: &str, first: usize) -> Result<Vec<Step>, ParseError> {
 }
 
 fn parse_line(source: &str) -> Result<Action, String> {
-    let (head, rest) = source.split_once(char::is_whitespace).unwrap_or((source, ""));
+    let (head, rest) = source
+        .split_once(char::is_whitespace)
+        .unwrap_or((source, ""));
     let rest = rest.trim();
     match head {
         "stop" => return Ok(Action::Stop),
         "advance" => return duration(rest).map(Action::Advance),
         "differ" => {
-            let names: Vec<&str> = rest.split_whitespace().filter_map(|name| name.strip_prefix('$')).collect();
-            let [one, other] = names[..] else { return Err("differ takes two names: differ $a $b".to_owned()) };
+            let names: Vec<&str> = rest
+                .split_whitespace()
+                .filter_map(|name| name.strip_prefix('$'))
+                .collect();
+            let [one, other] = names[..] else {
+                return Err("differ takes two names: differ $a $b".to_owned());
+            };
             return Ok(Action::Differ(one.to_owned(), other.to_owned()));
         }
         _ => {}
@@ -163,10 +190,19 @@ fn parse_line(source: &str) -> Result<Action, String> {
         };
     }
     if let Some(name) = head.strip_suffix('!') {
-        return if rest == "drop" { Ok(Action::Drop(connection(name)?)) } else { Err("only drop follows !".to_owned()) };
+        return if rest == "drop" {
+            Ok(Action::Drop(connection(name)?))
+        } else {
+            Err("only drop follows !".to_owned())
+        };
     }
     let (verb, rest) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-    let short = |packet| Ok::<_, String>(Template { packet, fields: fields(rest)? });
+    let short = |packet| {
+        Ok::<_, String>(Template {
+            packet,
+            fields: fields(rest)?,
+        })
+    };
     match verb {
         "connects" => Ok(Action::Connects(connection(head)?, short("CONNECT")?)),
         "subscribes" => Ok(Action::Subscribes(connection(head)?, short("SUBSCRIBE")?)),
@@ -180,8 +216,15 @@ fn parse_line(source: &str) -> Result<Action, String> {
 }
 
 fn connection(name: &str) -> Result<String, String> {
-    let valid = !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
-    if valid { Ok(name.to_owned()) } else { Err(format!("connections are named A, B, C, not {name:?}")) }
+    let valid = !name.is_empty()
+        && name
+            .chars()
+            .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
+    if valid {
+        Ok(name.to_owned())
+    } else {
+        Err(format!("connections are named A, B, C, not {name:?}"))
+    }
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -198,8 +241,16 @@ fn duration(text: &str) -> Result<Duration, String> {
 fn template(text: &str) -> Result<Template, String> {
     let (name, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
     let packet = PACKETS.iter().find(|packet| **packet == name);
-    let packet = packet.ok_or_else(|| format!("there is no packet {name:?}; the names are {}", PACKETS.join(" ")))?;
-    Ok(Template { packet, fields: fields(rest)? })
+    let packet = packet.ok_or_else(|| {
+        format!(
+            "there is no packet {name:?}; the names are {}",
+            PACKETS.join(" ")
+        )
+    })?;
+    Ok(Template {
+        packet,
+        fields: fields(rest)?,
+    })
 }
 
 fn fields(text: &str) -> Result<Vec<Field>, String> {
@@ -238,13 +289,25 @@ fn words(text: &str) -> Result<Vec<String>, String> {
 fn field(word: &str) -> Result<Field, String> {
     let text = |value: &str| Text::Word(value.to_owned());
     if word.starts_with('"') {
-        return Ok(Field { key: String::new(), compare: Compare::Equal, value: value(word)? });
+        return Ok(Field {
+            key: String::new(),
+            compare: Compare::Equal,
+            value: value(word)?,
+        });
     }
     if let Some(key) = word.strip_prefix('!') {
-        return Ok(Field { key: key.to_owned(), compare: Compare::Absent, value: text("") });
+        return Ok(Field {
+            key: key.to_owned(),
+            compare: Compare::Absent,
+            value: text(""),
+        });
     }
     let Some(at) = word.find('=') else {
-        return Ok(Field { key: word.to_owned(), compare: Compare::Equal, value: text("1") });
+        return Ok(Field {
+            key: word.to_owned(),
+            compare: Compare::Equal,
+            value: text("1"),
+        });
     };
     let (key, rest) = word.split_at(at);
     let (key, compare) = match key.chars().last() {
@@ -256,17 +319,27 @@ fn field(word: &str) -> Result<Field, String> {
     if key.is_empty() {
         return Err(format!("a field looks like key=value, not {word:?}"));
     }
-    Ok(Field { key: key.to_owned(), compare, value: value(&rest[1..])? })
+    Ok(Field {
+        key: key.to_owned(),
+        compare,
+        value: value(&rest[1..])?,
+    })
 }
 
 fn value(text: &str) -> Result<Text, String> {
-    if let Some(name) = text.strip_prefix('$').filter(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '_')) {
+    if let Some(name) = text
+        .strip_prefix('$')
+        .filter(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
+    {
         return Ok(Text::Variable(name.to_owned()));
     }
     if !text.starts_with('"') {
         return Ok(Text::Word(text.to_owned()));
     }
-    let end = text.rfind('"').filter(|end| *end > 0).ok_or("a quotation mark is not closed")?;
+    let end = text
+        .rfind('"')
+        .filter(|end| *end > 0)
+        .ok_or("a quotation mark is not closed")?;
     let bytes = unescape(&text[1..end])?;
     match &text[end + 1..] {
         "" => Ok(Text::Bytes(bytes)),
@@ -291,7 +364,10 @@ fn unescape(text: &str) -> Result<Vec<u8>, String> {
             Some('"') => bytes.push(b'"'),
             Some('x') => {
                 let digits: String = chars.by_ref().take(2).collect();
-                bytes.push(u8::from_str_radix(&digits, 16).map_err(|_| format!("\\x{digits} is no byte"))?);
+                bytes.push(
+                    u8::from_str_radix(&digits, 16)
+                        .map_err(|_| format!("\\x{digits} is no byte"))?,
+                );
             }
             other => return Err(format!("there is no escape \\{}", other.unwrap_or(' '))),
         }
@@ -304,7 +380,9 @@ fn raw_bytes(text: &str) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     for word in words(text)? {
         if word.starts_with('"') {
-            let Text::Bytes(text) = value(&word)? else { continue };
+            let Text::Bytes(text) = value(&word)? else {
+                continue;
+            };
             bytes.extend(text);
         } else {
             bytes.extend(hex(&word).ok_or_else(|| format!("{word:?} is not hexadecimal"))?);
@@ -319,7 +397,10 @@ pub fn hex(text: &str) -> Option<Vec<u8>> {
     if text.len() % 2 == 1 || !text.is_ascii() {
         return None;
     }
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok())
+        .collect()
 }
 
 #[cfg(test)]
@@ -332,19 +413,28 @@ mod tests {
 
     #[test]
     fn fields_are_compared_as_written() {
-        let Action::Expect(name, template) = one(r#"B< PUBLISH "a b" id=$m retain message_expiry<=5 !topic_alias payload="\x00"*3"#)
+        let Action::Expect(name, template) =
+            one(r#"B< PUBLISH "a b" id=$m retain message_expiry<=5 !topic_alias payload="\x00"*3"#)
         else {
             panic!("an expectation")
         };
         assert_eq!((name.as_str(), template.packet), ("B", "PUBLISH"));
-        let shown: Vec<_> = template.fields.iter().map(|f| (f.key.as_str(), f.compare, &f.value)).collect();
+        let shown: Vec<_> = template
+            .fields
+            .iter()
+            .map(|f| (f.key.as_str(), f.compare, &f.value))
+            .collect();
         assert_eq!(
             shown,
             [
                 ("", Compare::Equal, &Text::Bytes(b"a b".to_vec())),
                 ("id", Compare::Equal, &Text::Variable("m".to_owned())),
                 ("retain", Compare::Equal, &Text::Word("1".to_owned())),
-                ("message_expiry", Compare::AtMost, &Text::Word("5".to_owned())),
+                (
+                    "message_expiry",
+                    Compare::AtMost,
+                    &Text::Word("5".to_owned())
+                ),
                 ("topic_alias", Compare::Absent, &Text::Word(String::new())),
                 ("payload", Compare::Equal, &Text::Bytes(vec![0; 3])),
             ]
@@ -353,12 +443,23 @@ mod tests {
 
     #[test]
     fn raw_lines_mix_bytes_and_text() {
-        assert_eq!(one(r#"A> raw 30 05 "t/x" ff"#), Action::Raw("A".to_owned(), b"\x30\x05t/x\xff".to_vec()));
+        assert_eq!(
+            one(r#"A> raw 30 05 "t/x" ff"#),
+            Action::Raw("A".to_owned(), b"\x30\x05t/x\xff".to_vec())
+        );
     }
 
     #[test]
     fn wrong_lines_are_refused_by_number() {
-        for line in ["A> NOPACKET", "a> PINGREQ", "advance soon", "A< PUBLISH \"t", "A! go", "differ $a", "unordered {"] {
+        for line in [
+            "A> NOPACKET",
+            "a> PINGREQ",
+            "advance soon",
+            "A< PUBLISH \"t",
+            "A! go",
+            "differ $a",
+            "unordered {",
+        ] {
             assert_eq!(parse(line, 7).expect_err(line).0, 7);
         }
     }

@@ -64,7 +64,11 @@ impl Target {
     ///
     /// # Errors
     /// A sentence about what could not be started, or which setting is unknown.
-    pub async fn start(target: &str, settings: &BTreeMap<String, toml::Value>, clock: &Clock) -> Result<Self, String> {
+    pub async fn start(
+        target: &str,
+        settings: &BTreeMap<String, toml::Value>,
+        clock: &Clock,
+    ) -> Result<Self, String> {
         if target.is_empty() {
             return Ok(Self(Kind::Ours(TestBroker::start(settings).await?)));
         }
@@ -85,8 +89,12 @@ impl Target {
             Kind::Ours(broker) => broker.address()?,
             Kind::Other(address, _) => *address,
         };
-        let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
-        stream.set_nodelay(true).map_err(|error| error.to_string())?;
+        let stream = TcpStream::connect(address)
+            .await
+            .map_err(|error| error.to_string())?;
+        stream
+            .set_nodelay(true)
+            .map_err(|error| error.to_string())?;
         Ok(Box::new(stream))
     }
 
@@ -113,7 +121,9 @@ impl Target {
     /// # Errors
     /// For a broker that is not ours.
     pub fn begin_stop(&self) -> Result<(), String> {
-        let Kind::Ours(broker) = &self.0 else { return Err("only our own broker can be told to stop".to_owned()) };
+        let Kind::Ours(broker) = &self.0 else {
+            return Err("only our own broker can be told to stop".to_owned());
+        };
         let handle = broker.handle.clone();
         tokio::spawn(async move { handle.stop().await });
         Ok(())
@@ -130,7 +140,8 @@ impl Drop for Target {
 }
 
 async fn spawn(target: &str, clock: &Clock) -> Result<(SocketAddr, Child), String> {
-    let free = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| error.to_string())?;
+    let free =
+        std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| error.to_string())?;
     let address = free.local_addr().map_err(|error| error.to_string())?;
     drop(free);
     let command = target.replace("{port}", &address.port().to_string());
@@ -162,7 +173,9 @@ pub struct TestBroker {
 
 impl std::fmt::Debug for TestBroker {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("TestBroker").field("addresses", &self.handle.local_addrs()).finish_non_exhaustive()
+        out.debug_struct("TestBroker")
+            .field("addresses", &self.handle.local_addrs())
+            .finish_non_exhaustive()
     }
 }
 
@@ -188,10 +201,18 @@ impl TestBroker {
         broker.listeners = vec![listener];
         let mut broker = Broker::new(broker);
         if rules {
-            broker = broker.plugin(Registration::new("rules", "embedded", Arc::new(Rules::default())));
+            broker = broker.plugin(Registration::new(
+                "rules",
+                "embedded",
+                Arc::new(Rules::default()),
+            ));
         }
         let handle = broker.start().await.map_err(|error| error.to_string())?;
-        Ok(Self { handle, tcp, allow_anonymous })
+        Ok(Self {
+            handle,
+            tcp,
+            allow_anonymous,
+        })
     }
 
     /// A connection without a socket.
@@ -199,7 +220,11 @@ impl TestBroker {
     pub fn connect(&self) -> Stream {
         let (ours, theirs) = tokio::io::duplex(WIRE_BYTES);
         let (handle, allow_anonymous) = (self.handle.clone(), self.allow_anonymous);
-        tokio::spawn(async move { handle.serve(theirs, "test", "127.0.0.1:1", allow_anonymous).await });
+        tokio::spawn(async move {
+            handle
+                .serve(theirs, "test", "127.0.0.1:1", allow_anonymous)
+                .await
+        });
         Box::new(ours)
     }
 
@@ -208,7 +233,11 @@ impl TestBroker {
     /// # Errors
     /// Never, as it always has one.
     pub fn address(&self) -> Result<SocketAddr, String> {
-        self.handle.local_addrs().first().copied().ok_or_else(|| "no listener".to_owned())
+        self.handle
+            .local_addrs()
+            .first()
+            .copied()
+            .ok_or_else(|| "no listener".to_owned())
     }
 }
 
@@ -218,9 +247,13 @@ fn set(broker: &mut BrokerSettings, key: &str, value: &toml::Value) -> Option<()
     let session = &mut broker.session;
     match key {
         "maximum_sessions" => session.maximum_sessions = usize::try_from(number?).ok()?,
-        "maximum_session_expiry_interval" => session.maximum_session_expiry_interval = u32::try_from(number?).ok()?,
+        "maximum_session_expiry_interval" => {
+            session.maximum_session_expiry_interval = u32::try_from(number?).ok()?
+        }
         "maximum_inflight" => session.maximum_inflight = u16::try_from(number?).ok()?,
-        "maximum_queued_messages" => session.maximum_queued_messages = usize::try_from(number?).ok()?,
+        "maximum_queued_messages" => {
+            session.maximum_queued_messages = usize::try_from(number?).ok()?
+        }
         "maximum_queued_bytes" => session.maximum_queued_bytes = usize::try_from(number?).ok()?,
         "queue_full" => {
             session.queue_full = match value.as_str()? {
@@ -233,9 +266,13 @@ fn set(broker: &mut BrokerSettings, key: &str, value: &toml::Value) -> Option<()
         "receive_maximum" => session.receive_maximum = u16::try_from(number?).ok()?,
         "maximum_packet_size" => session.maximum_packet_size = u32::try_from(number?).ok()?,
         "topic_alias_maximum" => session.topic_alias_maximum = u16::try_from(number?).ok()?,
-        "outbound_topic_alias_maximum" => session.outbound_topic_alias_maximum = u16::try_from(number?).ok()?,
+        "outbound_topic_alias_maximum" => {
+            session.outbound_topic_alias_maximum = u16::try_from(number?).ok()?
+        }
         "maximum_keep_alive" => session.maximum_keep_alive = Some(u16::try_from(number?).ok()?),
-        "maximum_client_id_bytes" => session.maximum_client_id_bytes = usize::try_from(number?).ok()?,
+        "maximum_client_id_bytes" => {
+            session.maximum_client_id_bytes = usize::try_from(number?).ok()?
+        }
         "maximum_topic_bytes" => session.maximum_topic_bytes = usize::try_from(number?).ok()?,
         "maximum_topic_levels" => session.maximum_topic_levels = usize::try_from(number?).ok()?,
         "maximum_subscriptions" => session.maximum_subscriptions = usize::try_from(number?).ok()?,

@@ -8,8 +8,21 @@ use crate::step::{Compare, Field, Template, Text, hex};
 
 /// The packets by their type on the wire, 1 to 15.
 pub const PACKETS: [&str; 15] = [
-    "CONNECT", "CONNACK", "PUBLISH", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP", "SUBSCRIBE", "SUBACK", "UNSUBSCRIBE",
-    "UNSUBACK", "PINGREQ", "PINGRESP", "DISCONNECT", "AUTH",
+    "CONNECT",
+    "CONNACK",
+    "PUBLISH",
+    "PUBACK",
+    "PUBREC",
+    "PUBREL",
+    "PUBCOMP",
+    "SUBSCRIBE",
+    "SUBACK",
+    "UNSUBSCRIBE",
+    "UNSUBACK",
+    "PINGREQ",
+    "PINGRESP",
+    "DISCONNECT",
+    "AUTH",
 ];
 
 /// A value that was read.
@@ -37,14 +50,24 @@ pub struct Received {
 /// # Errors
 /// Only when the template itself makes no sense: a field that the packet does not have, a number that is none.
 pub fn write(template: &Template, version: Version) -> Result<Vec<u8>, String> {
-    let mut writer = Writer { fields: &template.fields, used: vec![false; template.fields.len()], version };
-    let index = PACKETS.iter().position(|packet| *packet == template.packet).unwrap_or_default();
+    let mut writer = Writer {
+        fields: &template.fields,
+        used: vec![false; template.fields.len()],
+        version,
+    };
+    let index = PACKETS
+        .iter()
+        .position(|packet| *packet == template.packet)
+        .unwrap_or_default();
     let mut header = u8::try_from(index + 1).unwrap_or_default() << 4;
     let mut body = Vec::new();
     match template.packet {
         "CONNECT" => writer.connect(&mut body)?,
         "CONNACK" => {
-            body.extend([writer.byte("session_present", 0)?, writer.byte("reason", 0)?]);
+            body.extend([
+                writer.byte("session_present", 0)?,
+                writer.byte("reason", 0)?,
+            ]);
             writer.properties("", &mut body)?;
         }
         "PUBLISH" => header |= writer.publish(&mut body)?,
@@ -86,7 +109,11 @@ struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     fn take(&mut self, key: &str) -> Option<&'a Field> {
-        let index = self.fields.iter().enumerate().position(|(at, field)| !self.used[at] && field.key == key)?;
+        let index = self
+            .fields
+            .iter()
+            .enumerate()
+            .position(|(at, field)| !self.used[at] && field.key == key)?;
         self.used[index] = true;
         Some(&self.fields[index])
     }
@@ -101,18 +128,35 @@ impl<'a> Writer<'a> {
     }
 
     fn two(&mut self, key: &str, default: Option<u64>) -> Result<[u8; 2], String> {
-        let number = self.number(key)?.or(default).ok_or_else(|| format!("{key} is missing"))?;
-        u16::try_from(number).map(u16::to_be_bytes).map_err(|_| format!("{key} is two bytes, not {number}"))
+        let number = self
+            .number(key)?
+            .or(default)
+            .ok_or_else(|| format!("{key} is missing"))?;
+        u16::try_from(number)
+            .map(u16::to_be_bytes)
+            .map_err(|_| format!("{key} is two bytes, not {number}"))
     }
 
     fn text(&mut self, key: &str, default: &str) -> Result<Vec<u8>, String> {
-        self.take(key).map_or_else(|| Ok(default.as_bytes().to_vec()), |field| bytes(&field.value))
+        self.take(key).map_or_else(
+            || Ok(default.as_bytes().to_vec()),
+            |field| bytes(&field.value),
+        )
     }
 
     fn connect(&mut self, body: &mut Vec<u8>) -> Result<(), String> {
-        let has_will = self.fields.iter().any(|field| field.key.starts_with("will_"));
-        let username = self.take("username").map(|field| bytes(&field.value)).transpose()?;
-        let password = self.take("password").map(|field| bytes(&field.value)).transpose()?;
+        let has_will = self
+            .fields
+            .iter()
+            .any(|field| field.key.starts_with("will_"));
+        let username = self
+            .take("username")
+            .map(|field| bytes(&field.value))
+            .transpose()?;
+        let password = self
+            .take("password")
+            .map(|field| bytes(&field.value))
+            .transpose()?;
         let flags = (self.byte("clean_start", 1)? << 1)
             | (u8::from(has_will) << 2)
             | (self.byte("will_qos", 0)? << 3)
@@ -121,7 +165,10 @@ impl<'a> Writer<'a> {
             | (u8::from(username.is_some()) << 7);
         let name = self.text("protocol_name", "MQTT")?;
         put_bytes(&name, body);
-        body.push(self.byte("protocol_version", if self.version == Version::V5 { 5 } else { 4 })?);
+        body.push(self.byte(
+            "protocol_version",
+            if self.version == Version::V5 { 5 } else { 4 },
+        )?);
         body.push(self.byte("connect_flags", flags.into())?);
         body.extend(self.two("keep_alive", Some(0))?);
         self.properties("", body)?;
@@ -145,7 +192,11 @@ impl<'a> Writer<'a> {
         let flags = (self.byte("dup", 0)? << 3) | (qos << 1) | self.byte("retain", 0)?;
         put_bytes(&self.text("", "")?, body);
         match self.number("id")? {
-            Some(id) => body.extend(u16::try_from(id).map_err(|_| "id is two bytes")?.to_be_bytes()),
+            Some(id) => body.extend(
+                u16::try_from(id)
+                    .map_err(|_| "id is two bytes")?
+                    .to_be_bytes(),
+            ),
             None if qos > 0 => return Err("id is missing".to_owned()),
             None => {}
         }
@@ -156,7 +207,12 @@ impl<'a> Writer<'a> {
 
     fn entries(&mut self, with_options: bool, body: &mut Vec<u8>) -> Result<(), String> {
         let mut open: Option<u8> = None;
-        for (at, field) in self.fields.iter().enumerate().filter(|(_, field)| field.compare == Compare::Equal) {
+        for (at, field) in self
+            .fields
+            .iter()
+            .enumerate()
+            .filter(|(_, field)| field.compare == Compare::Equal)
+        {
             let shift = match field.key.as_str() {
                 "" => {
                     body.extend(open.take());
@@ -171,8 +227,11 @@ impl<'a> Writer<'a> {
                 "retain_handling" => 4,
                 _ => continue,
             };
-            let options = open.as_mut().ok_or_else(|| format!("{} stands behind a filter", field.key))?;
-            *options |= u8::try_from(number(&field.value)? << shift).map_err(|_| "options are one byte")?;
+            let options = open
+                .as_mut()
+                .ok_or_else(|| format!("{} stands behind a filter", field.key))?;
+            *options |=
+                u8::try_from(number(&field.value)? << shift).map_err(|_| "options are one byte")?;
             self.used[at] = true;
         }
         body.extend(open);
@@ -236,7 +295,11 @@ fn put_property(property: Property, value: &Text, body: &mut Vec<u8>) -> Result<
     let fits = |number: u64, n_bytes: usize| {
         let bytes = number.to_be_bytes();
         let (head, tail) = bytes.split_at(8 - n_bytes);
-        if head.iter().all(|byte| *byte == 0) { Ok(tail.to_vec()) } else { Err(format!("{} is too great", property.name)) }
+        if head.iter().all(|byte| *byte == 0) {
+            Ok(tail.to_vec())
+        } else {
+            Err(format!("{} is too great", property.name))
+        }
     };
     body.push(property.id);
     match property.kind {
@@ -247,7 +310,10 @@ fn put_property(property: Property, value: &Text, body: &mut Vec<u8>) -> Result<
         Kind::Bytes => put_bytes(&bytes(value)?, body),
         Kind::Pair => {
             let pair = bytes(value)?;
-            let at = pair.iter().position(|byte| *byte == b':').ok_or("a user_property looks like name:value")?;
+            let at = pair
+                .iter()
+                .position(|byte| *byte == b':')
+                .ok_or("a user_property looks like name:value")?;
             put_bytes(&pair[..at], body);
             put_bytes(&pair[at + 1..], body);
         }
@@ -272,7 +338,9 @@ fn varint(mut number: u64) -> Vec<u8> {
 /// # Errors
 /// When it is none of these.
 pub fn number(value: &Text) -> Result<u64, String> {
-    let Text::Word(word) = value else { return Err(format!("{value:?} is not a number")) };
+    let Text::Word(word) = value else {
+        return Err(format!("{value:?} is not a number"));
+    };
     if let Some(digits) = word.strip_prefix("0x") {
         return u64::from_str_radix(digits, 16).map_err(|_| format!("{word} is not hexadecimal"));
     }
@@ -281,7 +349,10 @@ pub fn number(value: &Text) -> Result<u64, String> {
         name => ReasonCode::from_name(name),
     };
     reason.map_or_else(
-        || word.parse().map_err(|_| format!("{word} is neither a number nor a Reason Code")),
+        || {
+            word.parse()
+                .map_err(|_| format!("{word} is neither a number nor a Reason Code"))
+        },
         |reason| Ok(u64::from(u8::from(reason))),
     )
 }
@@ -308,14 +379,23 @@ pub fn bytes(value: &Text) -> Result<Vec<u8>, String> {
 pub fn read(buffer: &[u8], version: Version) -> Result<Option<(usize, Received)>, String> {
     let mut reader = Reader { rest: buffer };
     let (Some(header), Some(length)) = (reader.byte(), reader.varint()) else {
-        return if buffer.len() > 5 { Err("the Remaining Length does not end".to_owned()) } else { Ok(None) };
+        return if buffer.len() > 5 {
+            Err("the Remaining Length does not end".to_owned())
+        } else {
+            Ok(None)
+        };
     };
     let length = usize::try_from(length).unwrap_or(usize::MAX);
-    let Some(body) = reader.rest.get(..length) else { return Ok(None) };
+    let Some(body) = reader.rest.get(..length) else {
+        return Ok(None);
+    };
     let total = buffer.len() - reader.rest.len() + length;
-    let packet = usize::from(header >> 4).checked_sub(1).and_then(|index| PACKETS.get(index));
+    let packet = usize::from(header >> 4)
+        .checked_sub(1)
+        .and_then(|index| PACKETS.get(index));
     let packet = *packet.ok_or("a packet of the reserved type 0")?;
-    let received = read_body(packet, header & 0x0F, body, version).ok_or_else(|| format!("a broken {packet}: {body:02x?}"))?;
+    let received = read_body(packet, header & 0x0F, body, version)
+        .ok_or_else(|| format!("a broken {packet}: {body:02x?}"))?;
     strictly(&buffer[..total], version)?;
     Ok(Some((total, received)))
 }
@@ -326,7 +406,9 @@ fn strictly(packet: &[u8], version: Version) -> Result<(), String> {
         Version::V311 => hookmq_mqtt::ProtocolVersion::V311,
         Version::V5 => hookmq_mqtt::ProtocolVersion::V5,
     };
-    hookmq_mqtt::decode(packet, version).map(drop).map_err(|error| format!("{error}: {packet:02x?}"))
+    hookmq_mqtt::decode(packet, version)
+        .map(drop)
+        .map_err(|error| format!("{error}: {packet:02x?}"))
 }
 
 fn read_body(packet: &'static str, flags: u8, body: &[u8], version: Version) -> Option<Received> {
@@ -359,7 +441,10 @@ fn read_body(packet: &'static str, flags: u8, body: &[u8], version: Version) -> 
                 fields.push(("id", Value::Number(reader.number(2)?)));
             }
             reader.properties(version, &mut fields)?;
-            fields.push(("payload", Value::Bytes(std::mem::take(&mut reader.rest).to_vec())));
+            fields.push((
+                "payload",
+                Value::Bytes(std::mem::take(&mut reader.rest).to_vec()),
+            ));
         }
         "PUBACK" | "PUBREC" | "PUBREL" | "PUBCOMP" => {
             fields.push(("id", Value::Number(reader.number(2)?)));
@@ -369,15 +454,23 @@ fn read_body(packet: &'static str, flags: u8, body: &[u8], version: Version) -> 
             fields.push(("id", Value::Number(reader.number(2)?)));
             reader.properties(version, &mut fields)?;
             if packet == "SUBACK" || version == Version::V5 {
-                let reasons = std::mem::take(&mut reader.rest).iter().map(|byte| u64::from(*byte)).collect();
+                let reasons = std::mem::take(&mut reader.rest)
+                    .iter()
+                    .map(|byte| u64::from(*byte))
+                    .collect();
                 fields.push(("reasons", Value::Numbers(reasons)));
             }
         }
         "PINGRESP" => {}
-        "DISCONNECT" | "AUTH" if version == Version::V5 => reader.reason_and_properties(version, &mut fields)?,
+        "DISCONNECT" | "AUTH" if version == Version::V5 => {
+            reader.reason_and_properties(version, &mut fields)?
+        }
         _ => return None,
     }
-    reader.rest.is_empty().then_some(Received { packet, fields })
+    reader
+        .rest
+        .is_empty()
+        .then_some(Received { packet, fields })
 }
 
 struct Reader<'a> {
@@ -394,7 +487,11 @@ impl Reader<'_> {
     fn number(&mut self, n_bytes: usize) -> Option<u64> {
         let (number, rest) = self.rest.split_at_checked(n_bytes)?;
         self.rest = rest;
-        Some(number.iter().fold(0, |sum, byte| (sum << 8) | u64::from(*byte)))
+        Some(
+            number
+                .iter()
+                .fold(0, |sum, byte| (sum << 8) | u64::from(*byte)),
+        )
     }
 
     fn varint(&mut self) -> Option<u64> {
@@ -416,9 +513,17 @@ impl Reader<'_> {
         Some(bytes.to_vec())
     }
 
-    fn reason_and_properties(&mut self, version: Version, fields: &mut Vec<(&'static str, Value)>) -> Option<()> {
+    fn reason_and_properties(
+        &mut self,
+        version: Version,
+        fields: &mut Vec<(&'static str, Value)>,
+    ) -> Option<()> {
         if version == Version::V5 {
-            let reason = if self.rest.is_empty() { 0 } else { self.byte()? };
+            let reason = if self.rest.is_empty() {
+                0
+            } else {
+                self.byte()?
+            };
             fields.push(("reason", Value::Number(reason.into())));
             if !self.rest.is_empty() {
                 self.properties(version, fields)?;
@@ -427,7 +532,11 @@ impl Reader<'_> {
         Some(())
     }
 
-    fn properties(&mut self, version: Version, fields: &mut Vec<(&'static str, Value)>) -> Option<()> {
+    fn properties(
+        &mut self,
+        version: Version,
+        fields: &mut Vec<(&'static str, Value)>,
+    ) -> Option<()> {
         if version == Version::V311 {
             return Some(());
         }
@@ -462,32 +571,55 @@ mod tests {
     use crate::step::{Action, parse};
 
     fn written(line: &str, version: Version) -> Vec<u8> {
-        let Action::Send(_, template) = parse(line, 1).expect(line).remove(0).action else { panic!("{line}") };
+        let Action::Send(_, template) = parse(line, 1).expect(line).remove(0).action else {
+            panic!("{line}")
+        };
         write(&template, version).expect(line)
     }
 
     #[test]
     fn fields_stand_where_the_standard_has_them() {
-        assert_eq!(written(r#"A> PUBLISH "a/b" qos=1 id=10 payload=hi"#, Version::V311), b"\x32\x09\x00\x03a/b\x00\x0ahi");
         assert_eq!(
-            written(r#"A> PUBLISH "a" retain topic_alias=5 user_property=k:v"#, Version::V5),
+            written(r#"A> PUBLISH "a/b" qos=1 id=10 payload=hi"#, Version::V311),
+            b"\x32\x09\x00\x03a/b\x00\x0ahi"
+        );
+        assert_eq!(
+            written(
+                r#"A> PUBLISH "a" retain topic_alias=5 user_property=k:v"#,
+                Version::V5
+            ),
             b"\x31\x0e\x00\x01a\x0a\x23\x00\x05\x26\x00\x01k\x00\x01v"
         );
         assert_eq!(
-            written(r#"A> SUBSCRIBE id=1 "a" qos=1 no_local "b" retain_handling=2"#, Version::V5),
+            written(
+                r#"A> SUBSCRIBE id=1 "a" qos=1 no_local "b" retain_handling=2"#,
+                Version::V5
+            ),
             b"\x82\x0b\x00\x01\x00\x00\x01a\x05\x00\x01b\x20"
         );
         assert_eq!(
             written("A> CONNECT client_id=c will_topic=w will_qos=1 will_delay=3 username=u", Version::V5),
             b"\x10\x1c\x00\x04MQTT\x05\x8e\x00\x00\x00\x00\x01c\x05\x18\x00\x00\x00\x03\x00\x01w\x00\x00\x00\x01u"
         );
-        assert_eq!(written("A> DISCONNECT reason=0x04 session_expiry=1", Version::V5), b"\xe0\x07\x04\x05\x11\x00\x00\x00\x01");
+        assert_eq!(
+            written("A> DISCONNECT reason=0x04 session_expiry=1", Version::V5),
+            b"\xe0\x07\x04\x05\x11\x00\x00\x00\x01"
+        );
         assert_eq!(written("A> PUBREL id=1", Version::V5), b"\x62\x02\x00\x01");
     }
 
     #[test]
     fn a_field_that_the_packet_does_not_have_is_refused() {
-        let Action::Send(_, template) = parse("A> PINGREQ qos=1", 1).expect("a step").remove(0).action else { panic!() };
-        assert_eq!(write(&template, Version::V5), Err("PINGREQ has no field \"qos\"".to_owned()));
+        let Action::Send(_, template) = parse("A> PINGREQ qos=1", 1)
+            .expect("a step")
+            .remove(0)
+            .action
+        else {
+            panic!()
+        };
+        assert_eq!(
+            write(&template, Version::V5),
+            Err("PINGREQ has no field \"qos\"".to_owned())
+        );
     }
 }
