@@ -96,6 +96,12 @@ impl LuaPlugin {
         self.blueprint.sources.paths()
     }
 
+    /// Whether its files on disk still have the text that was loaded. Reads them.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        self.blueprint.sources.are_current()
+    }
+
     /// The plugin's name.
     #[must_use]
     pub fn name(&self) -> &str {

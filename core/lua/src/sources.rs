@@ -73,6 +73,14 @@ impl Sources {
         self.state.lock().files.get(name).cloned()
     }
 
+    /// Whether every file on disk still has the text that was read.
+    pub(crate) fn are_current(&self) -> bool {
+        let state = self.state.lock();
+        state.files.iter().all(|(name, source)| {
+            fs::read_to_string(self.folder.join(name)).is_ok_and(|text| text == source.text)
+        })
+    }
+
     /// The paths of all files, for whoever watches them.
     pub(crate) fn paths(&self) -> Vec<PathBuf> {
         let state = self.state.lock();
