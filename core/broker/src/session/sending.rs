@@ -394,6 +394,7 @@ impl Sending {
 /// The message as this receiver gets it.
 fn outgoing<'a>(mut publish: Publish<'a>, delivery: &'a Delivery) -> Publish<'a> {
     publish.dup = false;
+    publish.packet_identifier = None;
     publish.qos = delivery.qos;
     publish.retain = delivery.retain;
     publish.properties.topic_alias = None;
