@@ -68,8 +68,20 @@ pub(crate) struct Turn {
     pub(crate) session: Option<SessionRef>,
     routes: MatchCache<Route>,
     matches: Matches<SessionRef, Subscription>,
-    /// Sessions with new output, each once; woken at the end of the turn.
-    touched: Vec<Arc<Session>>,
+    touched: Touched,
+}
+
+/// Sessions with new output, each once; woken at the end of a turn.
+#[derive(Default)]
+pub(crate) struct Touched(Vec<Arc<Session>>);
+
+impl Touched {
+    /// Notes that a Session has new output.
+    pub(crate) fn touch(&mut self, session: &SessionRef) {
+        if session.0.mark_output() {
+            self.0.push(Arc::clone(&session.0));
+        }
+    }
 }
 
 impl Turn {
@@ -79,20 +91,13 @@ impl Turn {
             session: None,
             routes: MatchCache::new(CacheLimits::default(), inner.hasher.clone()),
             matches: Matches::default(),
-            touched: Vec::new(),
-        }
-    }
-
-    /// Notes that a Session has new output.
-    pub(crate) fn touch(&mut self, session: &SessionRef) {
-        if session.0.mark_output() {
-            self.touched.push(Arc::clone(&session.0));
+            touched: Touched::default(),
         }
     }
 
     /// Wakes every touched Session's connection, once.
     pub(crate) fn wake(&mut self) {
-        for session in self.touched.drain(..) {
+        for session in self.touched.0.drain(..) {
             session.wake();
         }
     }

@@ -11,11 +11,11 @@ use hookmq_mqtt::{ClientId, PacketType, Publish, QoS, ReasonCode, SubscriptionId
 use hookmq_plugin_api::{Field, Hook, Value};
 
 use super::sessions::Subscription;
-use super::{Inner, Turn, reason_of};
-use crate::event::message::{MessageDraft, MessageNotice, Origin, Receiver};
+use super::{Inner, Touched, Turn, reason_of};
+use crate::event::message::{MessageDraft, MessageNotice, Origin, PublishAnswer, Receiver};
 use crate::hook::{Chain, Decision, Explained, Scope};
 use crate::message::{Message, Offer, Source};
-use crate::router::{Group, Readiness};
+use crate::router::{Group, MatchCache, Matches, Readiness};
 use crate::session::delivery::{Delivery, Identifiers};
 use crate::session::pending::Waiting;
 use crate::session::sending::{DropReason, Lost, Offered};
@@ -43,6 +43,23 @@ pub(crate) struct Route {
     topic: TopicName,
     targets: Box<[Target]>,
     shared: Box<[Arc<Group<SessionRef, Subscription>>]>,
+}
+
+/// A [`Route`], remembered or just made.
+enum Found<'a> {
+    Known(&'a [Route]),
+    New(Arc<[Route]>),
+    Nothing,
+}
+
+impl Found<'_> {
+    fn route(&self) -> Option<&Route> {
+        match self {
+            Self::Known(route) => route.first(),
+            Self::New(route) => route.first(),
+            Self::Nothing => None,
+        }
+    }
 }
 
 /// One receiving Session with what all its matching subscriptions make of a message.
@@ -81,6 +98,9 @@ impl Inner {
         only: Option<&SessionRef>,
         now: Instant,
     ) -> Outcome {
+        if !chain.listens(Hook::InterceptPublish) && !chain.listens(Hook::AuthorizePublish) {
+            return self.deliver(chain, turn, origin, publish, only, now, PublishAnswer::default());
+        }
         let mut draft = MessageDraft::new(Hook::InterceptPublish, origin, publish, &self.session_settings);
         // 5: plugins may change the message.
         if chain.listens(Hook::InterceptPublish) {
@@ -113,19 +133,28 @@ impl Inner {
             }
         }
         let answer = draft.take_answer();
-        let publish = draft.publish();
-        // 7 to 9.
+        self.deliver(chain, turn, origin, draft.publish(), only, now, answer)
+    }
+
+    /// Steps 7 to 9, and what the publisher is told of them.
+    #[expect(clippy::too_many_arguments, reason = "the whole message and the whole answer")]
+    fn deliver(
+        &self,
+        chain: &Chain,
+        turn: &mut Turn,
+        origin: Origin<'_>,
+        publish: Publish<'_>,
+        only: Option<&SessionRef>,
+        now: Instant,
+        answer: PublishAnswer,
+    ) -> Outcome {
         let routed = match self.route(chain, turn, origin, publish, only, now) {
             Ok(routed) => routed,
             Err(reason) => return Outcome::of(reason),
         };
-        let reason = answer.reason.unwrap_or(if routed.n_matched == 0 {
-            ReasonCode::NoMatchingSubscribers
-        } else {
-            ReasonCode::Success
-        });
+        let nobody = if routed.n_matched == 0 { ReasonCode::NoMatchingSubscribers } else { ReasonCode::Success };
         Outcome {
-            reason,
+            reason: answer.reason.unwrap_or(nobody),
             reason_string: answer.reason_string,
             user_properties: answer.user_properties,
             disconnect: routed.disconnect,
@@ -179,22 +208,22 @@ impl Inner {
         now: Instant,
     ) -> Result<Routed, ReasonCode> {
         // 8: match; remembered per topic until a subscription changes.
-        let route = match only {
-            Some(session) => Arc::from([Route::only(session, publish.topic)?]),
-            None => self.route_of(turn, publish.topic)?,
+        let Turn { routes, matches, touched, session, .. } = turn;
+        let found = match only {
+            Some(session) => Found::New(Arc::from([Route::only(session, publish.topic)?])),
+            None => self.route_of(routes, matches, publish.topic)?,
         };
-        let Some(route) = route.first() else { return Ok(Routed::default()) };
+        let Some(route) = found.route() else { return Ok(Routed::default()) };
         let offer = Offer::new(publish, &route.topic, origin.client_id(), origin.source, now);
         // 7: keep or clear the Retained Message.
         if publish.retain && only.is_none() {
             self.retain(&offer)?;
         }
-        let sender = turn.session.clone();
         let mut routed = Routed::default();
         // 9: offer to each.
         for target in &route.targets {
             // [MQTT-3.8.3-3]
-            if target.no_local && sender.as_ref() == Some(&target.session) {
+            if target.no_local && session.as_ref() == Some(&target.session) {
                 continue;
             }
             let delivery = Delivery {
@@ -202,10 +231,10 @@ impl Inner {
                 retain: publish.retain && target.retain_as_published,
                 identifiers: target.identifiers.clone(),
             };
-            self.offer(chain, turn, &target.session, &offer, delivery, &mut routed);
+            self.offer(chain, touched, &target.session, &offer, delivery, &mut routed);
         }
         for group in &route.shared {
-            self.offer_to_group(chain, turn, group, &offer, &mut routed);
+            self.offer_to_group(chain, touched, group, &offer, &mut routed);
         }
         if routed.n_taken == 0 {
             self.notify_not_consumed(&offer, routed.n_matched > 0 && routed.n_filtered == routed.n_matched);
@@ -213,22 +242,28 @@ impl Inner {
         Ok(routed)
     }
 
-    fn route_of(&self, turn: &mut Turn, topic: &str) -> Result<Arc<[Route]>, ReasonCode> {
+    fn route_of<'a>(
+        &self,
+        routes: &'a mut MatchCache<Route>,
+        matches: &mut Matches<SessionRef, Subscription>,
+        topic: &str,
+    ) -> Result<Found<'a>, ReasonCode> {
         let generation = self.router.generation();
-        if let Some(route) = turn.routes.get(generation, topic) {
-            return Ok(Arc::clone(route));
+        // Asked twice because a hit borrows the cache for the caller.
+        if routes.get(generation, topic).is_some() {
+            return Ok(routes.get(generation, topic).map_or(Found::Nothing, |found| Found::Known(found)));
         }
-        let generation = self.router.matches(topic, &mut turn.matches);
-        let route: Arc<[Route]> = Arc::from([Route::new(topic, &turn.matches)?]);
-        turn.matches.clear();
-        turn.routes.insert(generation, topic, Arc::clone(&route));
-        Ok(route)
+        let generation = self.router.matches(topic, matches);
+        let route: Arc<[Route]> = Arc::from([Route::new(topic, matches)?]);
+        matches.clear();
+        routes.insert(generation, topic, Arc::clone(&route));
+        Ok(Found::New(route))
     }
 
     fn offer_to_group(
         &self,
         chain: &Chain,
-        turn: &mut Turn,
+        touched: &mut Touched,
         group: &Group<SessionRef, Subscription>,
         offer: &Offer<'_>,
         routed: &mut Routed,
@@ -249,11 +284,11 @@ impl Inner {
             retain: offer.publish.retain && subscription.options.retain_as_published,
             identifiers: subscription.identifier.into_iter().collect(),
         };
-        self.offer(chain, turn, &session, offer, delivery, routed);
+        self.offer(chain, touched, &session, offer, delivery, routed);
     }
 
     /// Step 9 for one receiver: `intercept_enqueue`, then into its outbox or queue.
-    fn offer(&self, chain: &Chain, turn: &mut Turn, to: &SessionRef, offer: &Offer<'_>, delivery: Delivery, routed: &mut Routed) {
+    fn offer(&self, chain: &Chain, touched: &mut Touched, to: &SessionRef, offer: &Offer<'_>, delivery: Delivery, routed: &mut Routed) {
         routed.n_matched += 1;
         if chain.listens(Hook::InterceptEnqueue) {
             let client = to.0.client();
@@ -290,26 +325,26 @@ impl Inner {
                 let delivery = Delivery { qos: publish.qos.min(delivery.qos), ..delivery };
                 let Ok(topic) = TopicName::parse(publish.topic) else { return };
                 let own = Offer::new(publish, &topic, offer.sender(), offer.source(), offer.now);
-                self.enqueue(turn, to, &own, delivery, routed);
+                self.enqueue(touched, to, &own, delivery, routed);
                 return;
             }
         }
-        self.enqueue(turn, to, offer, delivery, routed);
+        self.enqueue(touched, to, offer, delivery, routed);
     }
 
     /// Hands one receiver's copy to its Session and tells what became of it.
-    fn enqueue(&self, turn: &mut Turn, to: &SessionRef, offer: &Offer<'_>, delivery: Delivery, routed: &mut Routed) {
+    fn enqueue(&self, touched: &mut Touched, to: &SessionRef, offer: &Offer<'_>, delivery: Delivery, routed: &mut Routed) {
         let offered = to.0.sending().offer(offer, delivery);
         let dropped = match &offered {
             Offered::Sent => {
                 routed.n_taken += 1;
-                turn.touch(to);
+                touched.touch(to);
                 None
             }
             Offered::Queued => {
                 routed.n_taken += 1;
                 // A message that waits for the connection's task (a hold, a full outbox) needs it to look.
-                turn.touch(to);
+                touched.touch(to);
                 None
             }
             Offered::Overwrote(_) => {
@@ -369,7 +404,7 @@ impl Inner {
             retain: true,
             identifiers: subscription.identifier.into_iter().collect(),
         };
-        self.offer(chain, turn, to, &offer, delivery, &mut Routed::default());
+        self.offer(chain, &mut turn.touched, to, &offer, delivery, &mut Routed::default());
     }
 
     pub(crate) fn notify_lost(&self, to: &SessionRef, lost: &Lost, now: Instant) {
@@ -453,7 +488,7 @@ impl Inner {
 }
 
 impl Route {
-    fn new(topic: &str, matches: &crate::router::Matches<SessionRef, Subscription>) -> Result<Self, ReasonCode> {
+    fn new(topic: &str, matches: &Matches<SessionRef, Subscription>) -> Result<Self, ReasonCode> {
         let mut targets: Vec<Target> = Vec::with_capacity(matches.plain.len());
         let mut sorted: Vec<_> = matches.plain.iter().collect();
         // Overlapping subscriptions of one Session stand together, so that merging looks only at the last.
