@@ -89,7 +89,12 @@ impl Broker {
             settings.accept_by_default,
             sender,
         ));
-        Self { settings, inner, injected, plugins: Vec::new() }
+        Self {
+            settings,
+            inner,
+            injected,
+            plugins: Vec::new(),
+        }
     }
 
     /// The broker as a plugin of this name may use it.
@@ -110,12 +115,21 @@ impl Broker {
     /// # Errors
     /// [`StartError::Bind`] names the listener; nothing runs then.
     pub async fn start(self) -> Result<Handle, StartError> {
-        let Self { settings, inner, injected, plugins } = self;
+        let Self {
+            settings,
+            inner,
+            injected,
+            plugins,
+        } = self;
         inner.hooks.swap(plugins);
         load_retained(&inner).await;
         let mut bound = Vec::with_capacity(settings.listeners.len());
         for listener in &settings.listeners {
-            let failed = |error| StartError::Bind { name: listener.name.clone(), bind: listener.bind, error };
+            let failed = |error| StartError::Bind {
+                name: listener.name.clone(),
+                bind: listener.bind,
+                error,
+            };
             let socket = Listener::bind(listener).map_err(failed)?;
             let address = socket.local_addr().map_err(failed)?;
             bound.push((socket, address));
@@ -125,7 +139,11 @@ impl Broker {
             // Set once, here.
             let _ = inner.endpoint.set(first.to_string());
         }
-        let room = Arc::new(Semaphore::new(settings.maximum_connections.clamp(1, Semaphore::MAX_PERMITS)));
+        let room = Arc::new(Semaphore::new(
+            settings
+                .maximum_connections
+                .clamp(1, Semaphore::MAX_PERMITS),
+        ));
         let listeners = bound
             .into_iter()
             .map(|(socket, _)| tokio::spawn(socket.run(Arc::clone(&inner), Arc::clone(&room))))
@@ -135,8 +153,16 @@ impl Broker {
             tokio::spawn(Arc::clone(&inner).run_timers()),
         ];
         inner.notify_broker(Hook::BrokerStarted, Vec::new());
-        let running = Running { addresses, stop_within: settings.stop_within, listeners: parking_lot::Mutex::new(listeners), workers };
-        Ok(Handle { inner, running: Arc::new(running) })
+        let running = Running {
+            addresses,
+            stop_within: settings.stop_within,
+            listeners: parking_lot::Mutex::new(listeners),
+            workers,
+        };
+        Ok(Handle {
+            inner,
+            running: Arc::new(running),
+        })
     }
 }
 
@@ -163,7 +189,10 @@ impl Handle {
             entry.session.0.wake();
         }
         let generation_field = i64::try_from(generation).unwrap_or(i64::MAX);
-        self.inner.notify_broker(Hook::ConfigReloaded, vec![(Field::Generation, generation_field.into())]);
+        self.inner.notify_broker(
+            Hook::ConfigReloaded,
+            vec![(Field::Generation, generation_field.into())],
+        );
         generation
     }
 
@@ -173,22 +202,45 @@ impl Handle {
     /// [`PublishError`]: the broker stops, or a plugin or limit refuses it.
     pub async fn publish(&self, message: Message) -> Result<(), PublishError> {
         let (done, outcome) = tokio::sync::oneshot::channel();
-        let injected = Injected { message, only: None, done: Some(done) };
-        self.inner.injected.send(injected).await.map_err(|_| PublishError::Stopping)?;
+        let injected = Injected {
+            message,
+            only: None,
+            done: Some(done),
+        };
+        self.inner
+            .injected
+            .send(injected)
+            .await
+            .map_err(|_| PublishError::Stopping)?;
         let outcome = outcome.await.map_err(|_| PublishError::Stopping)?;
-        if outcome.reason.is_error() { Err(PublishError::Refused { reason: outcome.reason }) } else { Ok(()) }
+        if outcome.reason.is_error() {
+            Err(PublishError::Refused {
+                reason: outcome.reason,
+            })
+        } else {
+            Ok(())
+        }
     }
 
     /// Ends a client's Network Connection; false if it has none.
-    pub fn disconnect(&self, client_id: &str, reason: ReasonCode, reason_string: Option<&str>) -> bool {
-        self.inner.disconnect_client(client_id, reason, reason_string)
+    pub fn disconnect(
+        &self,
+        client_id: &str,
+        reason: ReasonCode,
+        reason_string: Option<&str>,
+    ) -> bool {
+        self.inner
+            .disconnect_client(client_id, reason, reason_string)
     }
 
     /// Removes every retained message; returns how many there were.
     pub fn clear_retained(&self) -> usize {
         let n_messages = self.inner.retained.clear_all();
         let count = i64::try_from(n_messages).unwrap_or(i64::MAX);
-        self.inner.notify_broker(Hook::RetainedCleared, vec![(Field::NMessages, count.into())]);
+        self.inner.notify_broker(
+            Hook::RetainedCleared,
+            vec![(Field::NMessages, count.into())],
+        );
         n_messages
     }
 
@@ -211,8 +263,18 @@ impl Handle {
     }
 
     /// Serves one connection over any stream, as if a listener of this name had accepted it; returns when it has ended.
-    pub async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send>(&self, stream: S, listener: &str, endpoint: &str, allow_anonymous: bool) {
-        let gateway = Gateway { listener: listener.into(), endpoint: endpoint.to_owned(), allow_anonymous };
+    pub async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send>(
+        &self,
+        stream: S,
+        listener: &str,
+        endpoint: &str,
+        allow_anonymous: bool,
+    ) {
+        let gateway = Gateway {
+            listener: listener.into(),
+            endpoint: endpoint.to_owned(),
+            allow_anonymous,
+        };
         connection::run(Arc::clone(&self.inner), stream, gateway).await;
     }
 
@@ -245,8 +307,14 @@ impl Handle {
                 control.wait_gone().await;
             }
         };
-        if tokio::time::timeout(self.running.stop_within, all_gone).await.is_err() {
-            tracing::warn!("some connections did not end within {:?}", self.running.stop_within);
+        if tokio::time::timeout(self.running.stop_within, all_gone)
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                "some connections did not end within {:?}",
+                self.running.stop_within
+            );
         }
         for worker in &self.running.workers {
             worker.abort();
@@ -262,12 +330,18 @@ async fn load_retained(inner: &Inner) {
     if !chain.listens(Hook::LoadRetained) {
         return;
     }
-    let mut supply = RetainedSupply { inner, messages: Vec::new() };
+    let mut supply = RetainedSupply {
+        inner,
+        messages: Vec::new(),
+    };
     chain.supply(Hook::LoadRetained, &mut supply).await;
     for message in supply.messages {
         let message = Arc::new(message);
         let size = message.size();
-        if let Err(full) = inner.retained.set(&message.topic, Arc::clone(&message), size) {
+        if let Err(full) = inner
+            .retained
+            .set(&message.topic, Arc::clone(&message), size)
+        {
             tracing::warn!(topic = %message.topic, %full, "load_retained: a message was not retained");
         }
     }
@@ -285,7 +359,9 @@ impl Event for RetainedSupply<'_> {
 
     fn get(&self, field: Field) -> Value<'_> {
         match field {
-            Field::NMessages => Value::Integer(i64::try_from(self.messages.len()).unwrap_or(i64::MAX)),
+            Field::NMessages => {
+                Value::Integer(i64::try_from(self.messages.len()).unwrap_or(i64::MAX))
+            }
             _ => Value::Nil,
         }
     }
@@ -303,11 +379,15 @@ impl Subject for RetainedSupply<'_> {
                 return Err(format!("{}: may not be changed here", field.name()));
             };
             for record in records as &Vec<Record> {
-                let mut message = crate::event::connection::message(record, &self.inner.session_settings)?;
+                let mut message =
+                    crate::event::connection::message(record, &self.inner.session_settings)?;
                 message.retain = true;
                 message.source = Source::Plugin { depth: 0 };
                 if message.payload.is_empty() {
-                    return Err(format!("messages: the retained message of {} has no payload", message.topic));
+                    return Err(format!(
+                        "messages: the retained message of {} has no payload",
+                        message.topic
+                    ));
                 }
                 loaded.push(message);
             }

@@ -44,7 +44,11 @@ impl Source {
     /// How many plugins' publishes led here.
     #[must_use]
     pub const fn depth(self) -> u8 {
-        if let Self::Plugin { depth } = self { depth } else { 0 }
+        if let Self::Plugin { depth } = self {
+            depth
+        } else {
+            0
+        }
     }
 }
 
@@ -87,7 +91,13 @@ pub struct MessageProperties {
 impl Message {
     /// Keeps a PUBLISH; `topic` is its Topic Name in shared form.
     #[must_use]
-    pub fn keep(publish: &Publish<'_>, topic: &TopicName, sender: Option<&ClientId>, source: Source, now: Instant) -> Self {
+    pub fn keep(
+        publish: &Publish<'_>,
+        topic: &TopicName,
+        sender: Option<&ClientId>,
+        source: Source,
+        now: Instant,
+    ) -> Self {
         let properties = &publish.properties;
         let bare = properties.payload_format.is_none()
             && properties.content_type.is_none()
@@ -211,12 +221,25 @@ impl<'a> Offer<'a> {
         source: Source,
         now: Instant,
     ) -> Self {
-        Self { publish, now, topic, sender, source, kept: OnceCell::new() }
+        Self {
+            publish,
+            now,
+            topic,
+            sender,
+            source,
+            kept: OnceCell::new(),
+        }
     }
 
     /// A message that is kept already.
     pub(crate) fn of(message: &'a Arc<Message>, now: Instant) -> Self {
-        let offer = Self::new(message.as_publish(now), &message.topic, message.sender.as_ref(), message.source, now);
+        let offer = Self::new(
+            message.as_publish(now),
+            &message.topic,
+            message.sender.as_ref(),
+            message.source,
+            now,
+        );
         // The cell is new, so it takes the value.
         let _ = offer.kept.set(Arc::clone(message));
         offer
@@ -229,8 +252,15 @@ impl<'a> Offer<'a> {
 
     /// The kept form, made at the first call.
     pub(crate) fn message(&self) -> &Arc<Message> {
-        self.kept
-            .get_or_init(|| Arc::new(Message::keep(&self.publish, self.topic, self.sender, self.source, self.now)))
+        self.kept.get_or_init(|| {
+            Arc::new(Message::keep(
+                &self.publish,
+                self.topic,
+                self.sender,
+                self.source,
+                self.now,
+            ))
+        })
     }
 
     pub(crate) const fn sender(&self) -> Option<&'a ClientId> {

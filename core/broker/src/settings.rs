@@ -22,7 +22,11 @@ impl ListenerSettings {
     /// A listener that allows anonymous clients only on loopback.
     #[must_use]
     pub fn new(name: &str, bind: SocketAddr) -> Self {
-        Self { name: name.to_owned(), bind, allow_anonymous: bind.ip().is_loopback() }
+        Self {
+            name: name.to_owned(),
+            bind,
+            allow_anonymous: bind.ip().is_loopback(),
+        }
     }
 }
 
@@ -57,7 +61,10 @@ impl Default for BrokerSettings {
             listeners: Vec::new(),
             session: SessionSettings::default(),
             hooks: HookSettings::default(),
-            retained: RetainedLimits { n_messages: 1_000_000, n_bytes: 512 << 20 },
+            retained: RetainedLimits {
+                n_messages: 1_000_000,
+                n_bytes: 512 << 20,
+            },
             shared_strategy: SharedStrategy::default(),
             maximum_connections: 100_000,
             tell_reasons: true,

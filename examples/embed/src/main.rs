@@ -11,7 +11,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt().init();
     let events = ServerEvents {
         message_received: Box::new(|client_id, topic, payload| {
-            tracing::info!(client_id, topic, bytes = payload.len(), "the program sees a message");
+            tracing::info!(
+                client_id,
+                topic,
+                bytes = payload.len(),
+                "the program sees a message"
+            );
         }),
         ..ServerEvents::default()
     };

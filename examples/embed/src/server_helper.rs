@@ -6,7 +6,9 @@ use std::sync::Arc;
 use hookmq_broker::hook::Registration;
 use hookmq_broker::{Broker, BrokerSettings, Handle, ListenerSettings, StartError};
 use hookmq_plugin_api::Closures;
-use hookmq_plugin_api::typed::{InterceptEnqueueAnswer, InterceptPublishAnswer, ValidateConnectionAnswer};
+use hookmq_plugin_api::typed::{
+    InterceptEnqueueAnswer, InterceptPublishAnswer, ValidateConnectionAnswer,
+};
 use tracing::info;
 
 /// Told a Client Identifier and a Topic Filter.
@@ -54,8 +56,15 @@ impl ServerHelper {
     /// # Errors
     /// The address cannot be bound.
     pub async fn start(bind: SocketAddr, events: ServerEvents) -> Result<Self, StartError> {
-        let settings = BrokerSettings { listeners: vec![ListenerSettings::new("embedded", bind)], ..BrokerSettings::default() };
-        let plugin = Registration::new("server-helper", "embedded", Arc::new(closures(Arc::new(events))));
+        let settings = BrokerSettings {
+            listeners: vec![ListenerSettings::new("embedded", bind)],
+            ..BrokerSettings::default()
+        };
+        let plugin = Registration::new(
+            "server-helper",
+            "embedded",
+            Arc::new(closures(Arc::new(events))),
+        );
         let handle = Broker::new(settings).plugin(plugin).start().await?;
         Ok(Self { handle })
     }
@@ -70,7 +79,8 @@ impl ServerHelper {
 fn closures(events: Arc<ServerEvents>) -> Closures {
     let events = || Arc::clone(&events);
     let (received, started, stopped) = (events(), events(), events());
-    let (connected, disconnected, subscribed, unsubscribed) = (events(), events(), events(), events());
+    let (connected, disconnected, subscribed, unsubscribed) =
+        (events(), events(), events(), events());
     Closures::new("server-helper")
         .on_broker_started(move |_| {
             info!("服务端【IP:Port】已启用MQTT");

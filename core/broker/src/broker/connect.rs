@@ -5,7 +5,10 @@ use std::time::SystemTime;
 
 use hookmq_mqtt::packet::{ConnAck, ConnAckProperties, Connect};
 use hookmq_mqtt::property::UserProperties;
-use hookmq_mqtt::{ClientId, PacketType, ProtocolVersion, QoS, ReasonCode, RetainHandling, SubscriptionIdentifier, SubscriptionOptions, TopicFilter};
+use hookmq_mqtt::{
+    ClientId, PacketType, ProtocolVersion, QoS, ReasonCode, RetainHandling, SubscriptionIdentifier,
+    SubscriptionOptions, TopicFilter,
+};
 use hookmq_plugin_api::{Field, Hook, Owned, Record};
 use parking_lot::Mutex;
 
@@ -41,12 +44,25 @@ pub(crate) struct Connected {
 
 impl Inner {
     /// Judges a CONNECT and attaches the client to its Session. An `Err` is the refusing CONNACK.
-    pub(crate) async fn connect(&self, chain: &Chain, turn: &mut Turn, connect: &Connect, gateway: &Gateway) -> Result<Connected, ConnAck> {
+    pub(crate) async fn connect(
+        &self,
+        chain: &Chain,
+        turn: &mut Turn,
+        connect: &Connect,
+        gateway: &Gateway,
+    ) -> Result<Connected, ConnAck> {
         if *self.stopping.borrow() {
             return Err(ConnAck::new(false, ReasonCode::ServerShuttingDown));
         }
         let assigned = self.check(connect)?;
-        let terms = self.validate(chain, connect, gateway, assigned.as_deref().unwrap_or(&connect.client_id)).await?;
+        let terms = self
+            .validate(
+                chain,
+                connect,
+                gateway,
+                assigned.as_deref().unwrap_or(&connect.client_id),
+            )
+            .await?;
         let keep_alive = self.keep_alive(terms.keep_alive);
         let client = Arc::new(ClientInfo {
             client_id: ClientId::from(terms.client_id.as_str()),
@@ -63,7 +79,9 @@ impl Inner {
         let existing = self.take_over(&client).await;
         let mut draft = self.session_draft(connect, &client, &terms, existing.as_ref());
         self.prepare(chain, &client, &mut draft).await?;
-        let (entry, session_present) = self.session_for(turn, connect, &client, existing, &draft).await?;
+        let (entry, session_present) = self
+            .session_for(turn, connect, &client, existing, &draft)
+            .await?;
         let connected = self.attach(connect, &client, &terms, &draft, entry);
         let connack = self.connack(connect, &client, &terms, &draft, session_present, assigned);
         self.tell_connected(connect, &connected.0, &client, session_present, &draft);
@@ -79,7 +97,14 @@ impl Inner {
     /// What needs no plugin to be refused; gives the Client Identifier that the broker assigns [MQTT-3.1.3-6].
     fn check(&self, connect: &Connect) -> Result<Option<String>, ConnAck> {
         let settings = &self.session_settings;
-        let refuse = |reason| Err(refusal(connect.version, reason, None, UserProperties::new()));
+        let refuse = |reason| {
+            Err(refusal(
+                connect.version,
+                reason,
+                None,
+                UserProperties::new(),
+            ))
+        };
         if connect.client_id.len() > settings.maximum_client_id_bytes {
             return refuse(ReasonCode::ClientIdentifierNotValid);
         }
@@ -105,18 +130,30 @@ impl Inner {
         if connect.version == ProtocolVersion::V311 && !connect.clean_start {
             return refuse(ReasonCode::ClientIdentifierNotValid);
         }
-        Ok(Some(format!("hookmq-{:016x}{:08x}", fastrand::u64(..), fastrand::u32(..))))
+        Ok(Some(format!(
+            "hookmq-{:016x}{:08x}",
+            fastrand::u64(..),
+            fastrand::u32(..)
+        )))
     }
 
     /// `validate_connection`, or the listener's own setting where nobody listens.
-    async fn validate(&self, chain: &Chain, connect: &Connect, gateway: &Gateway, client_id: &str) -> Result<Terms, ConnAck> {
+    async fn validate(
+        &self,
+        chain: &Chain,
+        connect: &Connect,
+        gateway: &Gateway,
+        client_id: &str,
+    ) -> Result<Terms, ConnAck> {
         let settings = &self.session_settings;
         let terms = Terms {
             client_id: client_id.to_owned(),
             username: connect.username.clone(),
             keep_alive: connect.keep_alive,
             session_expiry_interval: self.session_expiry_interval(connect),
-            receive_maximum: connect.receive_maximum.map_or(u16::MAX, std::num::NonZeroU16::get),
+            receive_maximum: connect
+                .receive_maximum
+                .map_or(u16::MAX, std::num::NonZeroU16::get),
             maximum_packet_size: connect.maximum_packet_size.map(std::num::NonZeroU32::get),
             topic_alias_maximum: connect.topic_alias_maximum,
             maximum_qos: settings.maximum_qos,
@@ -129,9 +166,18 @@ impl Inner {
             if gateway.allow_anonymous {
                 return Ok(terms);
             }
-            tracing::info!(client_id, endpoint = gateway.endpoint, "refused: no plugin answers validate_connection and the listener does not allow anonymous clients");
+            tracing::info!(
+                client_id,
+                endpoint = gateway.endpoint,
+                "refused: no plugin answers validate_connection and the listener does not allow anonymous clients"
+            );
             self.stats.refused();
-            return Err(refusal(connect.version, ReasonCode::NotAuthorized, None, UserProperties::new()));
+            return Err(refusal(
+                connect.version,
+                ReasonCode::NotAuthorized,
+                None,
+                UserProperties::new(),
+            ));
         }
         let mut draft = ConnectDraft {
             connect,
@@ -141,16 +187,30 @@ impl Inner {
             terms,
             pairs: UserPairs(connect.user_properties.as_ref()),
         };
-        let scope = Scope { client_id, listener: &gateway.listener, ..Scope::BROKER };
+        let scope = Scope {
+            client_id,
+            listener: &gateway.listener,
+            ..Scope::BROKER
+        };
         let decision = if chain.awaits(Hook::ValidateConnection) {
-            chain.gate_awaiting(Hook::ValidateConnection, &scope, &mut draft).await
+            chain
+                .gate_awaiting(Hook::ValidateConnection, &scope, &mut draft)
+                .await
         } else {
             chain.gate(Hook::ValidateConnection, &scope, &mut draft)
         };
         match self.with_default(decision, Hook::ValidateConnection, Source::Client) {
             Decision::Pass | Decision::Accept => Ok(draft.terms),
-            Decision::Drop(explained) | Decision::Consume(explained) | Decision::Deny(explained) | Decision::Disconnect(explained) => {
-                tracing::info!(client_id, endpoint = gateway.endpoint, username = connect.username.as_deref().unwrap_or_default(), "refused: {explained}");
+            Decision::Drop(explained)
+            | Decision::Consume(explained)
+            | Decision::Deny(explained)
+            | Decision::Disconnect(explained) => {
+                tracing::info!(
+                    client_id,
+                    endpoint = gateway.endpoint,
+                    username = connect.username.as_deref().unwrap_or_default(),
+                    "refused: {explained}"
+                );
                 self.stats.refused();
                 Err(self.refused_connack(connect, &explained))
             }
@@ -169,47 +229,87 @@ impl Inner {
                 kind: DisconnectType::Takeover,
             });
             control.wait_gone().await;
-            self.notify_session(Hook::SessionTakenOver, &entry, vec![(Field::Endpoint, client.endpoint.as_str().into())]);
+            self.notify_session(
+                Hook::SessionTakenOver,
+                &entry,
+                vec![(Field::Endpoint, client.endpoint.as_str().into())],
+            );
         }
         // It may have ended with its connection.
         self.sessions.get(&client.client_id)
     }
 
-    fn session_draft<'a>(&'a self, connect: &Connect, client: &'a Arc<ClientInfo>, terms: &Terms, existing: Option<&Arc<Entry>>) -> SessionDraft<'a> {
+    fn session_draft<'a>(
+        &'a self,
+        connect: &Connect,
+        client: &'a Arc<ClientInfo>,
+        terms: &Terms,
+        existing: Option<&Arc<Entry>>,
+    ) -> SessionDraft<'a> {
         let existing = existing.filter(|_| !connect.clean_start);
         let mut draft = SessionDraft {
             client,
             settings: &self.session_settings,
             session_present: existing.is_some(),
             n_queued: existing.map_or(0, |entry| entry.session.0.sending().n_queued()),
-            session_expiry_interval: terms.session_expiry_interval.min(self.session_settings.maximum_session_expiry_interval),
+            session_expiry_interval: terms
+                .session_expiry_interval
+                .min(self.session_settings.maximum_session_expiry_interval),
             will_delay_interval: connect.will.as_ref().map(|will| will.delay_interval),
             subscriptions: Vec::new(),
             subscriptions_changed: false,
             messages: Vec::new(),
         };
         if let Some(entry) = existing {
-            draft.subscriptions = entry.state.lock().subscriptions.iter().map(|(filter, subscription)| record(filter, subscription)).collect();
+            draft.subscriptions = entry
+                .state
+                .lock()
+                .subscriptions
+                .iter()
+                .map(|(filter, subscription)| record(filter, subscription))
+                .collect();
         }
         draft
     }
 
     /// `prepare_session`.
-    async fn prepare(&self, chain: &Chain, client: &Arc<ClientInfo>, draft: &mut SessionDraft<'_>) -> Result<(), ConnAck> {
+    async fn prepare(
+        &self,
+        chain: &Chain,
+        client: &Arc<ClientInfo>,
+        draft: &mut SessionDraft<'_>,
+    ) -> Result<(), ConnAck> {
         if !chain.listens(Hook::PrepareSession) {
             return Ok(());
         }
-        let scope = Scope { client_id: &client.client_id, listener: &client.listener, ..Scope::BROKER };
+        let scope = Scope {
+            client_id: &client.client_id,
+            listener: &client.listener,
+            ..Scope::BROKER
+        };
         let decision = if chain.awaits(Hook::PrepareSession) {
-            chain.filter_awaiting(Hook::PrepareSession, &scope, draft).await
+            chain
+                .filter_awaiting(Hook::PrepareSession, &scope, draft)
+                .await
         } else {
             chain.filter(Hook::PrepareSession, &scope, draft)
         };
         match decision {
             Decision::Deny(explained) | Decision::Disconnect(explained) => {
-                self.explain(&explained, Origin { client: Some(client), source: Source::Client });
+                self.explain(
+                    &explained,
+                    Origin {
+                        client: Some(client),
+                        source: Source::Client,
+                    },
+                );
                 let reason = reason_of(&explained, PacketType::ConnAck);
-                Err(refusal(client.version, reason, self.told(&explained), UserProperties::new()))
+                Err(refusal(
+                    client.version,
+                    reason,
+                    self.told(&explained),
+                    UserProperties::new(),
+                ))
             }
             Decision::Pass | Decision::Accept | Decision::Drop(_) | Decision::Consume(_) => Ok(()),
         }
@@ -234,10 +334,21 @@ impl Inner {
         }
         if self.sessions.len() >= self.session_settings.maximum_sessions {
             tracing::warn!(client_id = %client.client_id, "refused: maximum_sessions = {}", self.session_settings.maximum_sessions);
-            return Err(refusal(connect.version, ReasonCode::QuotaExceeded, None, UserProperties::new()));
+            return Err(refusal(
+                connect.version,
+                ReasonCode::QuotaExceeded,
+                None,
+                UserProperties::new(),
+            ));
         }
-        let session = SessionRef(Arc::new(Session::new(client.client_id.clone(), &self.session_settings)));
-        let entry = Arc::new(Entry { session, state: Mutex::new(State::default()) });
+        let session = SessionRef(Arc::new(Session::new(
+            client.client_id.clone(),
+            &self.session_settings,
+        )));
+        let entry = Arc::new(Entry {
+            session,
+            state: Mutex::new(State::default()),
+        });
         self.sessions.insert(Arc::clone(&entry));
         self.seed(&entry, draft);
         Ok((entry, false))
@@ -248,18 +359,34 @@ impl Inner {
         if draft.subscriptions_changed {
             let mut state = entry.state.lock();
             for filter in std::mem::take(&mut state.subscriptions).into_keys() {
-                self.router.unsubscribe(filter.share_name(), filter.filter(), &entry.session);
+                self.router
+                    .unsubscribe(filter.share_name(), filter.filter(), &entry.session);
             }
             for (filter, subscription) in draft.subscriptions.iter().filter_map(subscription) {
-                self.router.subscribe(filter.share_name(), filter.filter(), &entry.session, subscription);
+                self.router.subscribe(
+                    filter.share_name(),
+                    filter.filter(),
+                    &entry.session,
+                    subscription,
+                );
                 state.subscriptions.insert(filter, subscription);
             }
         }
         let now = crate::now();
         for message in &draft.messages {
-            let offer = Offer::new(message.as_publish(now), &message.topic, message.sender.as_ref(), message.source, now);
+            let offer = Offer::new(
+                message.as_publish(now),
+                &message.topic,
+                message.sender.as_ref(),
+                message.source,
+                now,
+            );
             // Not connected yet, so it waits or is dropped by the queue's rule.
-            entry.session.0.sending().offer(&offer, Delivery::plain(message.qos));
+            entry
+                .session
+                .0
+                .sending()
+                .offer(&offer, Delivery::plain(message.qos));
         }
     }
 
@@ -294,7 +421,9 @@ impl Inner {
             topic_alias_maximum: terms.topic_alias_maximum,
         };
         let now = crate::now();
-        let lost = session.sending().attach(peer, self.hooks.listens(Hook::InterceptDelivery), now);
+        let lost = session
+            .sending()
+            .attach(peer, self.hooks.listens(Hook::InterceptDelivery), now);
         for lost in &lost {
             self.notify_lost(&entry.session, lost, now);
         }
@@ -303,16 +432,33 @@ impl Inner {
         (entry, control)
     }
 
-    fn tell_connected(&self, connect: &Connect, entry: &Arc<Entry>, client: &Arc<ClientInfo>, session_present: bool, draft: &SessionDraft<'_>) {
-        let hook = if session_present { Hook::SessionResumed } else { Hook::SessionCreated };
+    fn tell_connected(
+        &self,
+        connect: &Connect,
+        entry: &Arc<Entry>,
+        client: &Arc<ClientInfo>,
+        session_present: bool,
+        draft: &SessionDraft<'_>,
+    ) {
+        let hook = if session_present {
+            Hook::SessionResumed
+        } else {
+            Hook::SessionCreated
+        };
         self.notify_session(hook, entry, Vec::new());
         self.notify_client(Hook::ClientConnected, &entry.session.0, client, || {
             vec![
                 (Field::SessionPresent, session_present.into()),
                 (Field::CleanStart, connect.clean_start.into()),
                 (Field::KeepAlive, i64::from(client.keep_alive).into()),
-                (Field::SessionExpiryInterval, i64::from(draft.session_expiry_interval).into()),
-                (Field::UserProperties, hookmq_plugin_api::Value::Pairs(&owned_pairs(connect)).to_owned()),
+                (
+                    Field::SessionExpiryInterval,
+                    i64::from(draft.session_expiry_interval).into(),
+                ),
+                (
+                    Field::UserProperties,
+                    hookmq_plugin_api::Value::Pairs(&owned_pairs(connect)).to_owned(),
+                ),
             ]
         });
     }
@@ -334,8 +480,10 @@ impl Inner {
         let renamed = assigned.is_some() || terms.client_id != connect.client_id;
         let expiry = draft.session_expiry_interval;
         connack.properties = Some(Box::new(ConnAckProperties {
-            session_expiry_interval: (expiry != connect.session_expiry_interval.unwrap_or(0)).then_some(expiry),
-            receive_maximum: std::num::NonZeroU16::new(settings.receive_maximum).filter(|maximum| maximum.get() != u16::MAX),
+            session_expiry_interval: (expiry != connect.session_expiry_interval.unwrap_or(0))
+                .then_some(expiry),
+            receive_maximum: std::num::NonZeroU16::new(settings.receive_maximum)
+                .filter(|maximum| maximum.get() != u16::MAX),
             maximum_qos: terms.maximum_qos.min(settings.maximum_qos),
             retain_available: settings.retain_available,
             maximum_packet_size: std::num::NonZeroU32::new(settings.maximum_packet_size),
@@ -343,8 +491,12 @@ impl Inner {
             topic_alias_maximum: settings.topic_alias_maximum,
             reason_string: terms.reason_string.clone(),
             user_properties: terms.response_user_properties.clone(),
-            server_keep_alive: (client.keep_alive != connect.keep_alive).then_some(client.keep_alive),
-            response_information: terms.response_information.clone().filter(|_| connect.request_response_information),
+            server_keep_alive: (client.keep_alive != connect.keep_alive)
+                .then_some(client.keep_alive),
+            response_information: terms
+                .response_information
+                .clone()
+                .filter(|_| connect.request_response_information),
             ..ConnAckProperties::default()
         }));
         connack
@@ -352,9 +504,12 @@ impl Inner {
 
     fn refused_connack(&self, connect: &Connect, explained: &Explained) -> ConnAck {
         let reason = reason_of(explained, PacketType::ConnAck);
-        let properties = crate::event::user_properties(&explained.refusal.user_properties).unwrap_or_default();
+        let properties =
+            crate::event::user_properties(&explained.refusal.user_properties).unwrap_or_default();
         let mut connack = refusal(connect.version, reason, self.told(explained), properties);
-        if let (Some(server), Some(own)) = (&explained.refusal.server_reference, &mut connack.properties) {
+        if let (Some(server), Some(own)) =
+            (&explained.refusal.server_reference, &mut connack.properties)
+        {
             own.server_reference = Some(server.to_string());
         }
         connack
@@ -379,7 +534,12 @@ impl Inner {
 }
 
 /// A refusing CONNACK; Session Present is 0 [MQTT-3.2.2-6].
-fn refusal(version: ProtocolVersion, reason: ReasonCode, reason_string: Option<&str>, user_properties: UserProperties) -> ConnAck {
+fn refusal(
+    version: ProtocolVersion,
+    reason: ReasonCode,
+    reason_string: Option<&str>,
+    user_properties: UserProperties,
+) -> ConnAck {
     let mut connack = ConnAck::new(false, reason);
     if version == ProtocolVersion::V5 {
         connack.properties = Some(Box::new(ConnAckProperties {
@@ -398,9 +558,17 @@ fn record(filter: &TopicFilter, subscription: &Subscription) -> Record {
         (Field::Qos, (options.qos as i64).into()),
         (Field::NoLocal, options.no_local.into()),
         (Field::RetainAsPublished, options.retain_as_published.into()),
-        (Field::RetainHandling, (options.retain_handling as i64).into()),
+        (
+            Field::RetainHandling,
+            (options.retain_handling as i64).into(),
+        ),
     ];
-    record.extend(subscription.identifier.map(|identifier| (Field::SubscriptionIdentifier, i64::from(identifier.get()).into())));
+    record.extend(subscription.identifier.map(|identifier| {
+        (
+            Field::SubscriptionIdentifier,
+            i64::from(identifier.get()).into(),
+        )
+    }));
     record
 }
 
@@ -412,7 +580,9 @@ fn subscription(record: &Record) -> Option<(TopicFilter, Subscription)> {
     for (field, value) in record {
         match (field, value) {
             (Field::TopicFilter, Owned::Text(text)) => filter = TopicFilter::parse(text).ok(),
-            (Field::Qos, Owned::Integer(number)) => options.qos = QoS::try_from(u8::try_from(*number).ok()?).ok()?,
+            (Field::Qos, Owned::Integer(number)) => {
+                options.qos = QoS::try_from(u8::try_from(*number).ok()?).ok()?
+            }
             (Field::NoLocal, Owned::Bool(truth)) => options.no_local = *truth,
             (Field::RetainAsPublished, Owned::Bool(truth)) => options.retain_as_published = *truth,
             (Field::RetainHandling, Owned::Integer(number)) => {
@@ -424,5 +594,11 @@ fn subscription(record: &Record) -> Option<(TopicFilter, Subscription)> {
             _ => return None,
         }
     }
-    Some((filter?, Subscription { options, identifier }))
+    Some((
+        filter?,
+        Subscription {
+            options,
+            identifier,
+        },
+    ))
 }

@@ -29,21 +29,37 @@ pub(crate) struct Ended {
 
 impl Inner {
     /// Detaches a client; its Session stays, ends, or waits for its expiry.
-    pub(crate) async fn disconnected(&self, turn: &mut Turn, entry: &Arc<Entry>, client: &Arc<ClientInfo>, control: &Arc<Control>, ended: Ended) {
+    pub(crate) async fn disconnected(
+        &self,
+        turn: &mut Turn,
+        entry: &Arc<Entry>,
+        client: &Arc<ClientInfo>,
+        control: &Arc<Control>,
+        ended: Ended,
+    ) {
         let now = crate::now();
         let (epoch, expiry, will) = {
             let mut state = entry.state.lock();
-            if !state.control.as_ref().is_some_and(|present| Arc::ptr_eq(present, control)) {
+            if !state
+                .control
+                .as_ref()
+                .is_some_and(|present| Arc::ptr_eq(present, control))
+            {
                 return;
             }
             state.control = None;
             if let Some(interval) = ended.session_expiry_interval {
-                state.session_expiry_interval = interval.min(self.session_settings.maximum_session_expiry_interval);
+                state.session_expiry_interval =
+                    interval.min(self.session_settings.maximum_session_expiry_interval);
             }
             if ended.forget_will {
                 state.will = None;
             }
-            (state.epoch, state.session_expiry_interval, state.will.clone())
+            (
+                state.epoch,
+                state.session_expiry_interval,
+                state.will.clone(),
+            )
         };
         entry.session.0.set_connected(false);
         entry.session.0.sending().detach();
@@ -51,19 +67,29 @@ impl Inner {
         self.notify_client(Hook::ClientDisconnected, &entry.session.0, client, || {
             vec![
                 (Field::ReasonCode, i64::from(ended.reason as u8).into()),
-                (Field::ReasonString, ended.reason_string.clone().map_or(Owned::Nil, Owned::from)),
+                (
+                    Field::ReasonString,
+                    ended.reason_string.clone().map_or(Owned::Nil, Owned::from),
+                ),
                 (Field::DisconnectType, ended.kind.name().into()),
                 (Field::SessionExpiryInterval, i64::from(expiry).into()),
                 (
                     Field::UserProperties,
-                    hookmq_plugin_api::Value::Pairs(&crate::event::OwnedPairs(ended.user_properties.clone())).to_owned(),
+                    hookmq_plugin_api::Value::Pairs(&crate::event::OwnedPairs(
+                        ended.user_properties.clone(),
+                    ))
+                    .to_owned(),
                 ),
             ]
         });
         if expiry == 0 {
             // The Session ends with its connection, and with it the Will's delay [MQTT-3.1.3-9].
             self.send_will(turn, entry).await;
-            let reason = if ended.kind == DisconnectType::Takeover { "taken_over" } else { "disconnected" };
+            let reason = if ended.kind == DisconnectType::Takeover {
+                "taken_over"
+            } else {
+                "disconnected"
+            };
             self.end_session(turn, entry, reason).await;
             return;
         }
@@ -73,7 +99,8 @@ impl Inner {
             } else {
                 let delay = Duration::from_secs(will.delay_interval.min(expiry).into());
                 if let Some(at) = now.checked_add(delay) {
-                    self.timers.add(at, Due::Will(entry.session.0.client_id().clone(), epoch));
+                    self.timers
+                        .add(at, Due::Will(entry.session.0.client_id().clone(), epoch));
                 }
             }
         }
@@ -81,18 +108,25 @@ impl Inner {
         if expiry != u32::MAX
             && let Some(at) = now.checked_add(Duration::from_secs(expiry.into()))
         {
-            self.timers.add(at, Due::SessionExpiry(entry.session.0.client_id().clone(), epoch));
+            self.timers.add(
+                at,
+                Due::SessionExpiry(entry.session.0.client_id().clone(), epoch),
+            );
         }
     }
 
     /// What a timer brought.
     pub(crate) async fn handle_due(&self, turn: &mut Turn, due: Due) {
         let (client_id, epoch) = match &due {
-            Due::SessionExpiry(client_id, epoch) | Due::Will(client_id, epoch) => (client_id, *epoch),
+            Due::SessionExpiry(client_id, epoch) | Due::Will(client_id, epoch) => {
+                (client_id, *epoch)
+            }
         };
         // A CONNECT that is on its way decides first.
         let _gate = self.sessions.gate(client_id).lock().await;
-        let Some(entry) = self.sessions.get(client_id) else { return };
+        let Some(entry) = self.sessions.get(client_id) else {
+            return;
+        };
         let still_away = {
             let state = entry.state.lock();
             state.epoch == epoch && state.control.is_none()
@@ -110,7 +144,12 @@ impl Inner {
     }
 
     /// Removes a Session that has no connection: its will goes out, its subscriptions and messages go.
-    pub(crate) async fn end_session(&self, turn: &mut Turn, entry: &Arc<Entry>, reason: &'static str) {
+    pub(crate) async fn end_session(
+        &self,
+        turn: &mut Turn,
+        entry: &Arc<Entry>,
+        reason: &'static str,
+    ) {
         // [MQTT-3.1.2-8]: at the end of the Session at the latest.
         self.send_will(turn, entry).await;
         let subscriptions = {
@@ -118,7 +157,8 @@ impl Inner {
             state.is_deleted = true;
             let subscriptions = std::mem::take(&mut state.subscriptions);
             for filter in subscriptions.keys() {
-                self.router.unsubscribe(filter.share_name(), filter.filter(), &entry.session);
+                self.router
+                    .unsubscribe(filter.share_name(), filter.filter(), &entry.session);
             }
             subscriptions
         };
@@ -127,10 +167,24 @@ impl Inner {
         let lost = entry.session.0.sending().drain();
         for message in lost {
             let publish = message.as_publish(now);
-            self.notify_dropped(&publish, message.source, message.sender.as_ref(), Some(&entry.session), DropReason::SessionEnded, None);
+            self.notify_dropped(
+                &publish,
+                message.source,
+                message.sender.as_ref(),
+                Some(&entry.session),
+                DropReason::SessionEnded,
+                None,
+            );
         }
         let n_subscriptions = i64::try_from(subscriptions.len()).unwrap_or(i64::MAX);
-        self.notify_session(Hook::SessionDeleted, entry, vec![(Field::Reason, reason.into()), (Field::NSubscriptions, n_subscriptions.into())]);
+        self.notify_session(
+            Hook::SessionDeleted,
+            entry,
+            vec![
+                (Field::Reason, reason.into()),
+                (Field::NSubscriptions, n_subscriptions.into()),
+            ],
+        );
     }
 
     /// A notice about a Session.
@@ -140,16 +194,27 @@ impl Inner {
         }
         let (client, expiry, n_subscriptions) = {
             let state = entry.state.lock();
-            (state.client.clone(), state.session_expiry_interval, state.subscriptions.len())
+            (
+                state.client.clone(),
+                state.session_expiry_interval,
+                state.subscriptions.len(),
+            )
         };
         let session = &entry.session.0;
         let n_queued = session.sending().n_queued();
-        let client = client.unwrap_or_else(|| Arc::new(ClientInfo::named(session.client_id().clone())));
+        let client =
+            client.unwrap_or_else(|| Arc::new(ClientInfo::named(session.client_id().clone())));
         self.notify_client(hook, session, &client, || {
             let mut all = vec![
                 (Field::SessionExpiryInterval, i64::from(expiry).into()),
-                (Field::NQueued, i64::try_from(n_queued).unwrap_or(i64::MAX).into()),
-                (Field::NSubscriptions, i64::try_from(n_subscriptions).unwrap_or(i64::MAX).into()),
+                (
+                    Field::NQueued,
+                    i64::try_from(n_queued).unwrap_or(i64::MAX).into(),
+                ),
+                (
+                    Field::NSubscriptions,
+                    i64::try_from(n_subscriptions).unwrap_or(i64::MAX).into(),
+                ),
             ];
             all.extend(fields);
             all

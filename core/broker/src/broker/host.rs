@@ -4,7 +4,10 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hookmq_mqtt::{PacketType, QoS, ReasonCode, TopicFilter, TopicName};
-use hookmq_plugin_api::{ClientView, Grant, Grants, Host, HostError, KvCondition, LogLevel, OutgoingMessage, RetainedView, SessionView};
+use hookmq_plugin_api::{
+    ClientView, Grant, Grants, Host, HostError, KvCondition, LogLevel, OutgoingMessage,
+    RetainedView, SessionView,
+};
 
 use super::sessions::{DisconnectType, Kick};
 use super::{Injected, Inner};
@@ -28,7 +31,11 @@ pub struct PluginHost {
 
 impl PluginHost {
     pub(crate) fn new(inner: &Arc<Inner>, plugin: Arc<str>, grants: Grants) -> Self {
-        Self { inner: Arc::downgrade(inner), plugin, grants }
+        Self {
+            inner: Arc::downgrade(inner),
+            plugin,
+            grants,
+        }
     }
 
     /// The broker, if the right is granted and it still runs.
@@ -39,30 +46,55 @@ impl PluginHost {
         self.inner.upgrade().ok_or(HostError::Stopping)
     }
 
-    fn inject(inner: &Inner, message: OutgoingMessage, only: Option<SessionRef>, depth: u8) -> Result<(), HostError> {
+    fn inject(
+        inner: &Inner,
+        message: OutgoingMessage,
+        only: Option<SessionRef>,
+        depth: u8,
+    ) -> Result<(), HostError> {
         if depth >= MAXIMUM_DEPTH {
             return Err(HostError::Depth(MAXIMUM_DEPTH));
         }
         let message = message_of(inner, message, depth + 1)?;
-        inner.injected.try_send(Injected { message, only, done: None }).map_err(|error| match error {
-            tokio::sync::mpsc::error::TrySendError::Full(_) => {
-                HostError::Limit("messages published by plugins that wait", inner.injected.max_capacity() as u64)
-            }
-            tokio::sync::mpsc::error::TrySendError::Closed(_) => HostError::Stopping,
-        })
+        inner
+            .injected
+            .try_send(Injected {
+                message,
+                only,
+                done: None,
+            })
+            .map_err(|error| match error {
+                tokio::sync::mpsc::error::TrySendError::Full(_) => HostError::Limit(
+                    "messages published by plugins that wait",
+                    inner.injected.max_capacity() as u64,
+                ),
+                tokio::sync::mpsc::error::TrySendError::Closed(_) => HostError::Stopping,
+            })
     }
 }
 
 impl Host for PluginHost {
     fn log(&self, level: LogLevel, place: &str, message: &str, fields: &[(String, String)]) {
         let plugin = &*self.plugin;
-        let fields = fields.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ");
+        let fields = fields
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect::<Vec<_>>()
+            .join(" ");
         let space = if fields.is_empty() { "" } else { " " };
         match level {
-            LogLevel::Debug => tracing::debug!(target: "plugin", plugin, place, "{message}{space}{fields}"),
-            LogLevel::Info => tracing::info!(target: "plugin", plugin, place, "{message}{space}{fields}"),
-            LogLevel::Warn => tracing::warn!(target: "plugin", plugin, place, "{message}{space}{fields}"),
-            LogLevel::Error => tracing::error!(target: "plugin", plugin, place, "{message}{space}{fields}"),
+            LogLevel::Debug => {
+                tracing::debug!(target: "plugin", plugin, place, "{message}{space}{fields}")
+            }
+            LogLevel::Info => {
+                tracing::info!(target: "plugin", plugin, place, "{message}{space}{fields}")
+            }
+            LogLevel::Warn => {
+                tracing::warn!(target: "plugin", plugin, place, "{message}{space}{fields}")
+            }
+            LogLevel::Error => {
+                tracing::error!(target: "plugin", plugin, place, "{message}{space}{fields}")
+            }
         }
     }
 
@@ -71,21 +103,38 @@ impl Host for PluginHost {
         Self::inject(&inner, message, None, depth)
     }
 
-    fn publish_to(&self, client_id: &str, message: OutgoingMessage, depth: u8) -> Result<bool, HostError> {
+    fn publish_to(
+        &self,
+        client_id: &str,
+        message: OutgoingMessage,
+        depth: u8,
+    ) -> Result<bool, HostError> {
         let inner = self.with(Grant::Publish)?;
         match inner.sessions.get(client_id) {
-            Some(entry) => Self::inject(&inner, message, Some(entry.session.clone()), depth).map(|()| true),
+            Some(entry) => {
+                Self::inject(&inner, message, Some(entry.session.clone()), depth).map(|()| true)
+            }
             None => Ok(false),
         }
     }
 
-    fn disconnect(&self, client_id: &str, reason_code: u8, reason_string: Option<&str>) -> Result<bool, HostError> {
+    fn disconnect(
+        &self,
+        client_id: &str,
+        reason_code: u8,
+        reason_string: Option<&str>,
+    ) -> Result<bool, HostError> {
         let inner = self.with(Grant::Disconnect)?;
         let reason = match reason_code {
             0 => ReasonCode::AdministrativeAction,
             code => ReasonCode::from_u8(code)
                 .filter(|reason| reason.is_error() && reason.allowed_in(PacketType::Disconnect))
-                .ok_or_else(|| HostError::Argument("reason_code", format!("0x{code:02x} is none of DISCONNECT")))?,
+                .ok_or_else(|| {
+                    HostError::Argument(
+                        "reason_code",
+                        format!("0x{code:02x} is none of DISCONNECT"),
+                    )
+                })?,
         };
         Ok(inner.disconnect_client(client_id, reason, reason_string))
     }
@@ -107,9 +156,15 @@ impl Host for PluginHost {
                 let subscriptions = state
                     .subscriptions
                     .iter()
-                    .map(|(filter, subscription)| (filter.as_str().to_owned(), subscription.options.qos as u8))
+                    .map(|(filter, subscription)| {
+                        (filter.as_str().to_owned(), subscription.options.qos as u8)
+                    })
                     .collect();
-                (state.control.is_some(), state.session_expiry_interval, subscriptions)
+                (
+                    state.control.is_some(),
+                    state.session_expiry_interval,
+                    subscriptions,
+                )
             };
             let sending = entry.session.0.sending();
             SessionView {
@@ -125,18 +180,29 @@ impl Host for PluginHost {
 
     fn retained(&self, topic_filter: &str, limit: usize) -> Result<Vec<RetainedView>, HostError> {
         let inner = self.with(Grant::Query)?;
-        let filter = TopicFilter::parse(topic_filter).map_err(|error| HostError::Argument("topic_filter", error.to_string()))?;
+        let filter = TopicFilter::parse(topic_filter)
+            .map_err(|error| HostError::Argument("topic_filter", error.to_string()))?;
         let mut cursor = Cursor::new(filter.filter());
         let mut found = Vec::new();
-        let budget = Budget { n_messages: limit.min(MAXIMUM_RETAINED_PER_QUERY), n_visits: MAXIMUM_VISITS_PER_QUERY };
-        match inner.retained.collect_matching(&mut cursor, budget, &mut found) {
+        let budget = Budget {
+            n_messages: limit.min(MAXIMUM_RETAINED_PER_QUERY),
+            n_visits: MAXIMUM_VISITS_PER_QUERY,
+        };
+        match inner
+            .retained
+            .collect_matching(&mut cursor, budget, &mut found)
+        {
             Progress::More | Progress::Done => {}
         }
         let now = crate::now();
         Ok(found
             .into_iter()
             .filter(|message| !message.is_expired(now))
-            .map(|message| RetainedView { topic: message.topic.to_string(), payload: message.payload.to_vec(), qos: message.qos as u8 })
+            .map(|message| RetainedView {
+                topic: message.topic.to_string(),
+                payload: message.payload.to_vec(),
+                qos: message.qos as u8,
+            })
             .collect())
     }
 
@@ -144,23 +210,48 @@ impl Host for PluginHost {
         Ok(self.with(Grant::Kv)?.hooks.kv().get(key, now_ms()))
     }
 
-    fn kv_set(&self, key: &str, value: &[u8], expires_in: Option<Duration>, condition: KvCondition) -> Result<bool, HostError> {
-        self.with(Grant::Kv)?.hooks.kv().set(key, value, expires_in, &condition, now_ms())
+    fn kv_set(
+        &self,
+        key: &str,
+        value: &[u8],
+        expires_in: Option<Duration>,
+        condition: KvCondition,
+    ) -> Result<bool, HostError> {
+        self.with(Grant::Kv)?
+            .hooks
+            .kv()
+            .set(key, value, expires_in, &condition, now_ms())
     }
 
     fn kv_delete(&self, key: &str) -> Result<bool, HostError> {
         Ok(self.with(Grant::Kv)?.hooks.kv().delete(key, now_ms()))
     }
 
-    fn kv_add(&self, key: &str, amount: i64, expires_in: Option<Duration>) -> Result<i64, HostError> {
-        self.with(Grant::Kv)?.hooks.kv().add(key, amount, expires_in, now_ms())
+    fn kv_add(
+        &self,
+        key: &str,
+        amount: i64,
+        expires_in: Option<Duration>,
+    ) -> Result<i64, HostError> {
+        self.with(Grant::Kv)?
+            .hooks
+            .kv()
+            .add(key, amount, expires_in, now_ms())
     }
 }
 
 impl Inner {
     /// Ends a client's Network Connection; false if it has none.
-    pub(crate) fn disconnect_client(&self, client_id: &str, reason: ReasonCode, reason_string: Option<&str>) -> bool {
-        let control = self.sessions.get(client_id).and_then(|entry| entry.state.lock().control.clone());
+    pub(crate) fn disconnect_client(
+        &self,
+        client_id: &str,
+        reason: ReasonCode,
+        reason_string: Option<&str>,
+    ) -> bool {
+        let control = self
+            .sessions
+            .get(client_id)
+            .and_then(|entry| entry.state.lock().control.clone());
         let Some(control) = control else { return false };
         control.kick(Kick {
             reason,
@@ -175,15 +266,19 @@ impl Inner {
 /// A plugin's message in the broker's form.
 fn message_of(inner: &Inner, message: OutgoingMessage, depth: u8) -> Result<Message, HostError> {
     let settings = &inner.session_settings;
-    settings.check_topic(&message.topic).map_err(|why| HostError::Argument("topic", why))?;
-    let topic = TopicName::parse(&message.topic).map_err(|error| HostError::Argument("topic", error.to_string()))?;
+    settings
+        .check_topic(&message.topic)
+        .map_err(|why| HostError::Argument("topic", why))?;
+    let topic = TopicName::parse(&message.topic)
+        .map_err(|error| HostError::Argument("topic", error.to_string()))?;
     let limit = settings.maximum_packet_size;
     if message.payload.len() > limit as usize {
         return Err(HostError::Limit("payload", limit.into()));
     }
-    let qos = QoS::try_from(message.qos).map_err(|_| HostError::Argument("qos", format!("{} is not 0, 1 or 2", message.qos)))?;
-    let user_properties =
-        crate::event::user_properties(&message.user_properties).map_err(|why| HostError::Argument("user_properties", why))?;
+    let qos = QoS::try_from(message.qos)
+        .map_err(|_| HostError::Argument("qos", format!("{} is not 0, 1 or 2", message.qos)))?;
+    let user_properties = crate::event::user_properties(&message.user_properties)
+        .map_err(|why| HostError::Argument("user_properties", why))?;
     let properties = MessageProperties {
         payload_format: None,
         content_type: message.content_type,
@@ -192,7 +287,9 @@ fn message_of(inner: &Inner, message: OutgoingMessage, depth: u8) -> Result<Mess
         user_properties,
     };
     let now = crate::now();
-    let expires_at = message.message_expiry_interval.and_then(|seconds| now.checked_add(Duration::from_secs(seconds.into())));
+    let expires_at = message
+        .message_expiry_interval
+        .and_then(|seconds| now.checked_add(Duration::from_secs(seconds.into())));
     Ok(Message {
         topic,
         payload: message.payload.into(),
@@ -222,5 +319,7 @@ fn now_ms() -> u64 {
 }
 
 fn millis(at: SystemTime) -> u64 {
-    at.duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    at.duration_since(UNIX_EPOCH).map_or(0, |since| {
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    })
 }

@@ -104,7 +104,10 @@ impl Turn {
 }
 
 impl Inner {
-    #[expect(clippy::too_many_arguments, reason = "made in one place, of parts that have their own settings")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "made in one place, of parts that have their own settings"
+    )]
     pub(crate) fn new(
         session_settings: SessionSettings,
         hooks: Hooks,
@@ -139,7 +142,11 @@ impl Inner {
 
     /// The reason of a refusal, where the client may see it.
     pub(crate) fn told<'a>(&self, explained: &'a Explained) -> Option<&'a str> {
-        explained.refusal.reason_string.as_deref().filter(|_| self.tell_reasons)
+        explained
+            .refusal
+            .reason_string
+            .as_deref()
+            .filter(|_| self.tell_reasons)
     }
 
     /// Every refusal can be explained: plugin, hook, place and reason go to the log.
@@ -153,7 +160,9 @@ impl Inner {
     pub(crate) fn with_default(&self, decision: Decision, hook: Hook, source: Source) -> Decision {
         let trusted = matches!(source, Source::Broker | Source::Plugin { .. });
         match decision {
-            Decision::Pass if !self.accept_by_default && !trusted => Decision::Deny(denied_by_default(hook)),
+            Decision::Pass if !self.accept_by_default && !trusted => {
+                Decision::Deny(denied_by_default(hook))
+            }
             decision => decision,
         }
     }
@@ -170,30 +179,67 @@ impl Inner {
     }
 
     /// A notice about one client.
-    pub(crate) fn notify_client(&self, hook: Hook, session: &Session, client: &ClientInfo, fields: impl FnOnce() -> Vec<(Field, Owned)>) {
+    pub(crate) fn notify_client(
+        &self,
+        hook: Hook,
+        session: &Session,
+        client: &ClientInfo,
+        fields: impl FnOnce() -> Vec<(Field, Owned)>,
+    ) {
         if !self.hooks.listens(hook) {
             return;
         }
         let mut event = EventRecord::new(hook);
-        for field in [Field::ClientId, Field::Username, Field::Endpoint, Field::Listener, Field::ProtocolVersion] {
+        for field in [
+            Field::ClientId,
+            Field::Username,
+            Field::Endpoint,
+            Field::Listener,
+            Field::ProtocolVersion,
+        ] {
             event.set(field, client.get(field).to_owned());
         }
         for (field, value) in fields() {
             event.set(field, value);
         }
-        let scope = Scope { client_id: &client.client_id, listener: &client.listener, ..Scope::BROKER };
-        self.hooks.notify(hook, &scope, &event, Some(&session.order));
+        let scope = Scope {
+            client_id: &client.client_id,
+            listener: &client.listener,
+            ..Scope::BROKER
+        };
+        self.hooks
+            .notify(hook, &scope, &event, Some(&session.order));
     }
 
     /// Takes injected messages in, one after the other, until the broker is gone.
     pub(crate) async fn run_injected(self: Arc<Self>, mut queue: mpsc::Receiver<Injected>) {
         let mut turn = Turn::new(&self);
-        while let Some(Injected { message, only, done }) = queue.recv().await {
+        while let Some(Injected {
+            message,
+            only,
+            done,
+        }) = queue.recv().await
+        {
             let now = crate::now();
-            let sender = message.sender.as_ref().map(|client_id| Arc::new(ClientInfo::named(client_id.clone())));
-            let origin = Origin { client: sender.as_ref(), source: message.source };
+            let sender = message
+                .sender
+                .as_ref()
+                .map(|client_id| Arc::new(ClientInfo::named(client_id.clone())));
+            let origin = Origin {
+                client: sender.as_ref(),
+                source: message.source,
+            };
             let chain = self.hooks.chain();
-            let outcome = self.publish(&chain, &mut turn, origin, message.as_publish(now), only.as_ref(), now).await;
+            let outcome = self
+                .publish(
+                    &chain,
+                    &mut turn,
+                    origin,
+                    message.as_publish(now),
+                    only.as_ref(),
+                    now,
+                )
+                .await;
             turn.wake();
             if let Some(done) = done {
                 // Whoever asked may have gone.
@@ -223,5 +269,13 @@ pub(crate) fn reason_of(explained: &Explained, answer: PacketType) -> ReasonCode
 /// Why nobody's opinion is a no.
 fn denied_by_default(hook: Hook) -> Explained {
     let reason = "every plugin passed, and the default is deny: answer accept(), or set default = \"accept\" in [hooks]";
-    Explained { plugin: "broker".into(), hook, refusal: Refusal { reason_string: Some(reason.into()), ..Refusal::default() }, error: None }
+    Explained {
+        plugin: "broker".into(),
+        hook,
+        refusal: Refusal {
+            reason_string: Some(reason.into()),
+            ..Refusal::default()
+        },
+        error: None,
+    }
 }

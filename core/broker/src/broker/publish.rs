@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hookmq_mqtt::property::UserProperties;
-use hookmq_mqtt::{ClientId, PacketType, Publish, QoS, ReasonCode, SubscriptionIdentifier, TopicName};
+use hookmq_mqtt::{
+    ClientId, PacketType, Publish, QoS, ReasonCode, SubscriptionIdentifier, TopicName,
+};
 use hookmq_plugin_api::{Field, Hook, Value};
 
 use super::sessions::Subscription;
@@ -16,10 +18,10 @@ use crate::event::message::{MessageDraft, MessageNotice, Origin, PublishAnswer, 
 use crate::hook::{Chain, Decision, Explained, Scope};
 use crate::message::{Message, Offer, Source};
 use crate::router::{Group, MatchCache, Matches, Readiness};
+use crate::session::SessionRef;
 use crate::session::delivery::{Delivery, Identifiers};
 use crate::session::pending::Waiting;
 use crate::session::sending::{DropReason, Lost, Offered};
-use crate::session::SessionRef;
 
 /// What the publisher is told.
 #[derive(Debug)]
@@ -33,7 +35,12 @@ pub(crate) struct Outcome {
 
 impl Outcome {
     fn of(reason: ReasonCode) -> Self {
-        Self { reason, reason_string: None, user_properties: UserProperties::new(), disconnect: None }
+        Self {
+            reason,
+            reason_string: None,
+            user_properties: UserProperties::new(),
+            disconnect: None,
+        }
     }
 }
 
@@ -74,7 +81,12 @@ pub(crate) struct Target {
 
 impl std::fmt::Debug for Target {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "Target({}, {:?})", self.session.0.client_id(), self.qos)
+        write!(
+            out,
+            "Target({}, {:?})",
+            self.session.0.client_id(),
+            self.qos
+        )
     }
 }
 
@@ -99,14 +111,29 @@ impl Inner {
         now: Instant,
     ) -> Outcome {
         if !chain.listens(Hook::InterceptPublish) && !chain.listens(Hook::AuthorizePublish) {
-            return self.deliver(chain, turn, origin, publish, only, now, PublishAnswer::default());
+            return self.deliver(
+                chain,
+                turn,
+                origin,
+                publish,
+                only,
+                now,
+                PublishAnswer::default(),
+            );
         }
-        let mut draft = MessageDraft::new(Hook::InterceptPublish, origin, publish, &self.session_settings);
+        let mut draft = MessageDraft::new(
+            Hook::InterceptPublish,
+            origin,
+            publish,
+            &self.session_settings,
+        );
         // 5: plugins may change the message.
         if chain.listens(Hook::InterceptPublish) {
             let scope = scope(origin, &publish);
             let decision = if chain.awaits(Hook::InterceptPublish) {
-                chain.filter_awaiting(Hook::InterceptPublish, &scope, &mut draft).await
+                chain
+                    .filter_awaiting(Hook::InterceptPublish, &scope, &mut draft)
+                    .await
             } else {
                 chain.filter(Hook::InterceptPublish, &scope, &mut draft)
             };
@@ -121,9 +148,16 @@ impl Inner {
                 let publish = draft.publish();
                 (publish.topic.to_owned(), publish.qos, publish.payload.len())
             };
-            let scope = Scope { topic: Some(&topic), qos: Some(qos as u8), size: Some(size), ..scope(origin, &publish) };
+            let scope = Scope {
+                topic: Some(&topic),
+                qos: Some(qos as u8),
+                size: Some(size),
+                ..scope(origin, &publish)
+            };
             let decision = if chain.awaits(Hook::AuthorizePublish) {
-                chain.gate_awaiting(Hook::AuthorizePublish, &scope, &mut draft).await
+                chain
+                    .gate_awaiting(Hook::AuthorizePublish, &scope, &mut draft)
+                    .await
             } else {
                 chain.gate(Hook::AuthorizePublish, &scope, &mut draft)
             };
@@ -137,7 +171,10 @@ impl Inner {
     }
 
     /// Steps 7 to 9, and what the publisher is told of them.
-    #[expect(clippy::too_many_arguments, reason = "the whole message and the whole answer")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the whole message and the whole answer"
+    )]
     fn deliver(
         &self,
         chain: &Chain,
@@ -152,7 +189,11 @@ impl Inner {
             Ok(routed) => routed,
             Err(reason) => return Outcome::of(reason),
         };
-        let nobody = if routed.n_matched == 0 { ReasonCode::NoMatchingSubscribers } else { ReasonCode::Success };
+        let nobody = if routed.n_matched == 0 {
+            ReasonCode::NoMatchingSubscribers
+        } else {
+            ReasonCode::Success
+        };
         Outcome {
             reason: answer.reason.unwrap_or(nobody),
             reason_string: answer.reason_string,
@@ -162,7 +203,12 @@ impl Inner {
     }
 
     /// What a verdict that ends the chain means; `None` lets the message go on.
-    fn refused(&self, decision: Decision, origin: Origin<'_>, draft: &MessageDraft<'_>) -> Option<Outcome> {
+    fn refused(
+        &self,
+        decision: Decision,
+        origin: Origin<'_>,
+        draft: &MessageDraft<'_>,
+    ) -> Option<Outcome> {
         let explained = match decision {
             Decision::Pass | Decision::Accept => return None,
             Decision::Consume(explained) => {
@@ -172,7 +218,14 @@ impl Inner {
             Decision::Drop(explained) => {
                 tracing::debug!(%explained, "dropped");
                 let publish = draft.publish();
-                self.notify_dropped(&publish, origin.source, origin.client_id(), None, DropReason::Plugin, Some(&explained));
+                self.notify_dropped(
+                    &publish,
+                    origin.source,
+                    origin.client_id(),
+                    None,
+                    DropReason::Plugin,
+                    Some(&explained),
+                );
                 return Some(Outcome::of(ReasonCode::Success));
             }
             Decision::Deny(explained) => {
@@ -192,7 +245,8 @@ impl Inner {
         Some(Outcome {
             reason,
             reason_string: told.map(str::to_owned),
-            user_properties: crate::event::user_properties(&explained.refusal.user_properties).unwrap_or_default(),
+            user_properties: crate::event::user_properties(&explained.refusal.user_properties)
+                .unwrap_or_default(),
             disconnect: None,
         })
     }
@@ -208,13 +262,27 @@ impl Inner {
         now: Instant,
     ) -> Result<Routed, ReasonCode> {
         // 8: match; remembered per topic until a subscription changes.
-        let Turn { routes, matches, touched, session, .. } = turn;
+        let Turn {
+            routes,
+            matches,
+            touched,
+            session,
+            ..
+        } = turn;
         let found = match only {
             Some(session) => Found::New(Arc::from([Route::only(session, publish.topic)?])),
             None => self.route_of(routes, matches, publish.topic)?,
         };
-        let Some(route) = found.route() else { return Ok(Routed::default()) };
-        let offer = Offer::new(publish, &route.topic, origin.client_id(), origin.source, now);
+        let Some(route) = found.route() else {
+            return Ok(Routed::default());
+        };
+        let offer = Offer::new(
+            publish,
+            &route.topic,
+            origin.client_id(),
+            origin.source,
+            now,
+        );
         // 7: keep or clear the Retained Message.
         if publish.retain && only.is_none() {
             self.retain(&offer)?;
@@ -231,13 +299,23 @@ impl Inner {
                 retain: publish.retain && target.retain_as_published,
                 identifiers: target.identifiers.clone(),
             };
-            self.offer(chain, touched, &target.session, &offer, delivery, &mut routed);
+            self.offer(
+                chain,
+                touched,
+                &target.session,
+                &offer,
+                delivery,
+                &mut routed,
+            );
         }
         for group in &route.shared {
             self.offer_to_group(chain, touched, group, &offer, &mut routed);
         }
         if routed.n_taken == 0 {
-            self.notify_not_consumed(&offer, routed.n_matched > 0 && routed.n_filtered == routed.n_matched);
+            self.notify_not_consumed(
+                &offer,
+                routed.n_matched > 0 && routed.n_filtered == routed.n_matched,
+            );
         }
         Ok(routed)
     }
@@ -251,7 +329,9 @@ impl Inner {
         let generation = self.router.generation();
         // Asked twice because a hit borrows the cache for the caller.
         if routes.get(generation, topic).is_some() {
-            return Ok(routes.get(generation, topic).map_or(Found::Nothing, |found| Found::Known(found)));
+            return Ok(routes
+                .get(generation, topic)
+                .map_or(Found::Nothing, |found| Found::Known(found)));
         }
         let generation = self.router.matches(topic, matches);
         let route: Arc<[Route]> = Arc::from([Route::new(topic, matches)?]);
@@ -272,13 +352,17 @@ impl Inner {
         let chosen = group.choose(self.shared_strategy, publisher, |session, subscription| {
             if session.0.is_connected() {
                 Readiness::Now
-            } else if offer.publish.qos.min(subscription.options.qos) == QoS::AtMostOnce && !self.session_settings.queue_qos0_offline {
+            } else if offer.publish.qos.min(subscription.options.qos) == QoS::AtMostOnce
+                && !self.session_settings.queue_qos0_offline
+            {
                 Readiness::Never
             } else {
                 Readiness::Later
             }
         });
-        let Some((session, subscription)) = chosen else { return };
+        let Some((session, subscription)) = chosen else {
+            return;
+        };
         let delivery = Delivery {
             qos: offer.publish.qos.min(subscription.options.qos),
             retain: offer.publish.retain && subscription.options.retain_as_published,
@@ -288,17 +372,34 @@ impl Inner {
     }
 
     /// Step 9 for one receiver: `intercept_enqueue`, then into its outbox or queue.
-    fn offer(&self, chain: &Chain, touched: &mut Touched, to: &SessionRef, offer: &Offer<'_>, delivery: Delivery, routed: &mut Routed) {
+    fn offer(
+        &self,
+        chain: &Chain,
+        touched: &mut Touched,
+        to: &SessionRef,
+        offer: &Offer<'_>,
+        delivery: Delivery,
+        routed: &mut Routed,
+    ) {
         routed.n_matched += 1;
         if chain.listens(Hook::InterceptEnqueue) {
             let client = to.0.client();
-            let receiver = Receiver { client_id: to.0.client_id(), username: client.as_ref().and_then(|client| client.username.as_deref()) };
-            let origin = Origin { client: None, source: offer.source() };
+            let receiver = Receiver {
+                client_id: to.0.client_id(),
+                username: client
+                    .as_ref()
+                    .and_then(|client| client.username.as_deref()),
+            };
+            let origin = Origin {
+                client: None,
+                source: offer.source(),
+            };
             let mut copy = offer.publish;
             (copy.qos, copy.retain) = (delivery.qos, delivery.retain);
-            let mut draft = MessageDraft::new(Hook::InterceptEnqueue, origin, copy, &self.session_settings)
-                .from_sender(offer.sender())
-                .to_receiver(receiver);
+            let mut draft =
+                MessageDraft::new(Hook::InterceptEnqueue, origin, copy, &self.session_settings)
+                    .from_sender(offer.sender())
+                    .to_receiver(receiver);
             let scope = Scope {
                 client_id: to.0.client_id(),
                 listener: client.as_ref().map_or("", |client| &client.listener),
@@ -310,20 +411,39 @@ impl Inner {
                 Decision::Pass | Decision::Accept | Decision::Consume(_) => {}
                 Decision::Drop(explained) | Decision::Deny(explained) => {
                     routed.n_filtered += 1;
-                    self.notify_dropped(&copy, offer.source(), offer.sender(), Some(to), DropReason::Plugin, Some(&explained));
+                    self.notify_dropped(
+                        &copy,
+                        offer.source(),
+                        offer.sender(),
+                        Some(to),
+                        DropReason::Plugin,
+                        Some(&explained),
+                    );
                     return;
                 }
                 Decision::Disconnect(explained) => {
                     routed.n_filtered += 1;
-                    self.notify_dropped(&copy, offer.source(), offer.sender(), Some(to), DropReason::Plugin, Some(&explained));
+                    self.notify_dropped(
+                        &copy,
+                        offer.source(),
+                        offer.sender(),
+                        Some(to),
+                        DropReason::Plugin,
+                        Some(&explained),
+                    );
                     routed.disconnect = Some(explained);
                     return;
                 }
             }
             if draft.is_changed() {
                 let publish = draft.publish();
-                let delivery = Delivery { qos: publish.qos.min(delivery.qos), ..delivery };
-                let Ok(topic) = TopicName::parse(publish.topic) else { return };
+                let delivery = Delivery {
+                    qos: publish.qos.min(delivery.qos),
+                    ..delivery
+                };
+                let Ok(topic) = TopicName::parse(publish.topic) else {
+                    return;
+                };
                 let own = Offer::new(publish, &topic, offer.sender(), offer.source(), offer.now);
                 self.enqueue(touched, to, &own, delivery, routed);
                 return;
@@ -333,7 +453,14 @@ impl Inner {
     }
 
     /// Hands one receiver's copy to its Session and tells what became of it.
-    fn enqueue(&self, touched: &mut Touched, to: &SessionRef, offer: &Offer<'_>, delivery: Delivery, routed: &mut Routed) {
+    fn enqueue(
+        &self,
+        touched: &mut Touched,
+        to: &SessionRef,
+        offer: &Offer<'_>,
+        delivery: Delivery,
+        routed: &mut Routed,
+    ) {
         let offered = to.0.sending().offer(offer, delivery);
         let dropped = match &offered {
             Offered::Sent => {
@@ -354,12 +481,31 @@ impl Inner {
             Offered::Dropped(reason) => Some(*reason),
         };
         if self.hooks.listens(Hook::MessageEnqueued) {
-            let reason = dropped.map(|reason| Value::Text(reason.name())).unwrap_or(Value::Nil);
-            let more = [(Field::Dropped, Value::Bool(dropped.is_some())), (Field::Reason, reason)];
-            self.notify_message(Hook::MessageEnqueued, &offer.publish, offer.source(), offer.sender(), Some(to), &more);
+            let reason = dropped
+                .map(|reason| Value::Text(reason.name()))
+                .unwrap_or(Value::Nil);
+            let more = [
+                (Field::Dropped, Value::Bool(dropped.is_some())),
+                (Field::Reason, reason),
+            ];
+            self.notify_message(
+                Hook::MessageEnqueued,
+                &offer.publish,
+                offer.source(),
+                offer.sender(),
+                Some(to),
+                &more,
+            );
         }
         if let Some(reason) = dropped {
-            self.notify_dropped(&offer.publish, offer.source(), offer.sender(), Some(to), reason, None);
+            self.notify_dropped(
+                &offer.publish,
+                offer.source(),
+                offer.sender(),
+                Some(to),
+                reason,
+                None,
+            );
         }
         if let Offered::Overwrote(oldest) = offered {
             for waiting in oldest {
@@ -390,13 +536,28 @@ impl Inner {
         };
         if self.hooks.listens(Hook::RetainedChanged) {
             let more = [(Field::Change, Value::Text(change))];
-            self.notify_message(Hook::RetainedChanged, &offer.publish, offer.source(), offer.sender(), None, &more);
+            self.notify_message(
+                Hook::RetainedChanged,
+                &offer.publish,
+                offer.source(),
+                offer.sender(),
+                None,
+                &more,
+            );
         }
         Ok(())
     }
 
     /// Hands a retained message to a new subscription [MQTT-3.3.1-8].
-    pub(crate) fn offer_retained(&self, chain: &Chain, turn: &mut Turn, to: &SessionRef, message: &Arc<Message>, subscription: Subscription, now: Instant) {
+    pub(crate) fn offer_retained(
+        &self,
+        chain: &Chain,
+        turn: &mut Turn,
+        to: &SessionRef,
+        message: &Arc<Message>,
+        subscription: Subscription,
+        now: Instant,
+    ) {
         let mut offer = Offer::of(message, now);
         offer.set_source(Source::Retained);
         let delivery = Delivery {
@@ -404,35 +565,83 @@ impl Inner {
             retain: true,
             identifiers: subscription.identifier.into_iter().collect(),
         };
-        self.offer(chain, &mut turn.touched, to, &offer, delivery, &mut Routed::default());
+        self.offer(
+            chain,
+            &mut turn.touched,
+            to,
+            &offer,
+            delivery,
+            &mut Routed::default(),
+        );
     }
 
     pub(crate) fn notify_lost(&self, to: &SessionRef, lost: &Lost, now: Instant) {
         let message = &lost.waiting.message;
         let publish = message.as_publish(now);
         if lost.reason == DropReason::Expired {
-            self.notify_message(Hook::MessageExpired, &publish, message.source, message.sender.as_ref(), Some(to), &[]);
+            self.notify_message(
+                Hook::MessageExpired,
+                &publish,
+                message.source,
+                message.sender.as_ref(),
+                Some(to),
+                &[],
+            );
         }
-        self.notify_dropped(&publish, message.source, message.sender.as_ref(), Some(to), lost.reason, None);
+        self.notify_dropped(
+            &publish,
+            message.source,
+            message.sender.as_ref(),
+            Some(to),
+            lost.reason,
+            None,
+        );
     }
 
     fn notify_overwritten(&self, to: &SessionRef, waiting: &Waiting, now: Instant) {
         let message = &waiting.message;
         let publish = message.as_publish(now);
-        self.notify_message(Hook::MessageOverwritten, &publish, message.source, message.sender.as_ref(), Some(to), &[]);
-        self.notify_dropped(&publish, message.source, message.sender.as_ref(), Some(to), DropReason::QueueFull, None);
+        self.notify_message(
+            Hook::MessageOverwritten,
+            &publish,
+            message.source,
+            message.sender.as_ref(),
+            Some(to),
+            &[],
+        );
+        self.notify_dropped(
+            &publish,
+            message.source,
+            message.sender.as_ref(),
+            Some(to),
+            DropReason::QueueFull,
+            None,
+        );
     }
 
     fn notify_not_consumed(&self, offer: &Offer<'_>, all_receivers_filtered: bool) {
         self.stats.not_consumed();
         if self.hooks.listens(Hook::MessageNotConsumed) {
-            let more = [(Field::AllReceiversFiltered, Value::Bool(all_receivers_filtered))];
-            self.notify_message(Hook::MessageNotConsumed, &offer.publish, offer.source(), offer.sender(), None, &more);
+            let more = [(
+                Field::AllReceiversFiltered,
+                Value::Bool(all_receivers_filtered),
+            )];
+            self.notify_message(
+                Hook::MessageNotConsumed,
+                &offer.publish,
+                offer.source(),
+                offer.sender(),
+                None,
+                &more,
+            );
         }
     }
 
     /// A message, or one receiver's copy, is lost: counted by reason, and told.
-    #[expect(clippy::too_many_arguments, reason = "one call says all there is to say about a loss")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call says all there is to say about a loss"
+    )]
     pub(crate) fn notify_dropped(
         &self,
         publish: &Publish<'_>,
@@ -446,7 +655,10 @@ impl Inner {
         if self.hooks.listens(Hook::MessageDropped) {
             let more = [
                 (Field::Reason, Value::Text(reason.name())),
-                (Field::Plugin, Value::text(by.map(|explained| &*explained.plugin))),
+                (
+                    Field::Plugin,
+                    Value::text(by.map(|explained| &*explained.plugin)),
+                ),
             ];
             self.notify_message(Hook::MessageDropped, publish, source, sender, to, &more);
         }
@@ -465,7 +677,9 @@ impl Inner {
         let client = to.and_then(|to| to.0.client());
         let receiver = to.map(|to| Receiver {
             client_id: to.0.client_id(),
-            username: client.as_ref().and_then(|client| client.username.as_deref()),
+            username: client
+                .as_ref()
+                .and_then(|client| client.username.as_deref()),
         });
         let notice = MessageNotice::new(hook, *publish, source, sender, receiver, more);
         let about = receiver.map(|receiver| receiver.client_id).or(sender);
@@ -480,7 +694,10 @@ impl Inner {
         match to {
             Some(to) => self.hooks.notify(hook, &scope, &notice, Some(&to.0.order)),
             None => match of_sender() {
-                Some(entry) => self.hooks.notify(hook, &scope, &notice, Some(&entry.session.0.order)),
+                Some(entry) => {
+                    self.hooks
+                        .notify(hook, &scope, &notice, Some(&entry.session.0.order))
+                }
                 None => self.hooks.notify(hook, &scope, &notice, None),
             },
         }
@@ -499,7 +716,11 @@ impl Route {
                 None => targets.push(Target::new(session, subscription)),
             }
         }
-        Ok(Self { topic: topic_name(topic)?, targets: targets.into(), shared: matches.shared.clone().into() })
+        Ok(Self {
+            topic: topic_name(topic)?,
+            targets: targets.into(),
+            shared: matches.shared.clone().into(),
+        })
     }
 
     fn only(session: &SessionRef, topic: &str) -> Result<Self, ReasonCode> {
@@ -510,7 +731,11 @@ impl Route {
             retain_as_published: false,
             identifiers: Identifiers::new(),
         };
-        Ok(Self { topic: topic_name(topic)?, targets: Box::new([target]), shared: Box::new([]) })
+        Ok(Self {
+            topic: topic_name(topic)?,
+            targets: Box::new([target]),
+            shared: Box::new([]),
+        })
     }
 }
 
@@ -536,7 +761,9 @@ impl Target {
         self.qos = self.qos.max(options.qos);
         self.no_local &= options.no_local;
         self.retain_as_published |= options.retain_as_published;
-        let new = subscription.identifier.filter(|identifier: &SubscriptionIdentifier| !self.identifiers.contains(identifier));
+        let new = subscription
+            .identifier
+            .filter(|identifier: &SubscriptionIdentifier| !self.identifiers.contains(identifier));
         self.identifiers.extend(new);
     }
 }

@@ -118,7 +118,11 @@ impl Control {
 
     /// Why it shall end, if it shall.
     pub(crate) fn kicked(&self) -> Option<Kick> {
-        if self.is_kicked.load(Ordering::Acquire) { self.kick.lock().clone() } else { None }
+        if self.is_kicked.load(Ordering::Acquire) {
+            self.kick.lock().clone()
+        } else {
+            None
+        }
     }
 
     /// Waits until it shall end.
@@ -168,7 +172,9 @@ impl Sessions {
     pub(crate) fn new() -> Self {
         let hasher = RandomState::new();
         Self {
-            shards: (0..N_SHARDS).map(|_| RwLock::new(HashMap::with_hasher(hasher.clone()))).collect(),
+            shards: (0..N_SHARDS)
+                .map(|_| RwLock::new(HashMap::with_hasher(hasher.clone())))
+                .collect(),
             gates: (0..N_GATES).map(|_| tokio::sync::Mutex::new(())).collect(),
             hasher,
             n_sessions: AtomicUsize::new(0),
@@ -188,7 +194,12 @@ impl Sessions {
 
     pub(crate) fn insert(&self, entry: Arc<Entry>) {
         let client_id = entry.session.0.client_id().clone();
-        if self.shard(&client_id).write().insert(client_id, entry).is_none() {
+        if self
+            .shard(&client_id)
+            .write()
+            .insert(client_id, entry)
+            .is_none()
+        {
             self.n_sessions.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -197,7 +208,10 @@ impl Sessions {
     pub(crate) fn remove(&self, entry: &Arc<Entry>) {
         let client_id = entry.session.0.client_id();
         let mut shard = self.shard(client_id).write();
-        if shard.get(client_id.as_str()).is_some_and(|present| Arc::ptr_eq(present, entry)) {
+        if shard
+            .get(client_id.as_str())
+            .is_some_and(|present| Arc::ptr_eq(present, entry))
+        {
             shard.remove(client_id.as_str());
             self.n_sessions.fetch_sub(1, Ordering::Relaxed);
         }
@@ -205,7 +219,10 @@ impl Sessions {
 
     /// All of them; a copy, no lock is held afterwards.
     pub(crate) fn all(&self) -> Vec<Arc<Entry>> {
-        self.shards.iter().flat_map(|shard| shard.read().values().cloned().collect::<Vec<_>>()).collect()
+        self.shards
+            .iter()
+            .flat_map(|shard| shard.read().values().cloned().collect::<Vec<_>>())
+            .collect()
     }
 
     pub(crate) fn len(&self) -> usize {

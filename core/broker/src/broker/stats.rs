@@ -66,7 +66,12 @@ impl Stats {
             refused: self.refused.load(Ordering::Relaxed),
             dropped: DropReason::ALL
                 .into_iter()
-                .map(|reason| (reason, self.dropped[reason as usize].load(Ordering::Relaxed)))
+                .map(|reason| {
+                    (
+                        reason,
+                        self.dropped[reason as usize].load(Ordering::Relaxed),
+                    )
+                })
                 .collect(),
             sessions: inner.sessions.len(),
             connected: inner.sessions.n_connected(),

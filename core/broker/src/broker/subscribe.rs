@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use hookmq_mqtt::property::{UserProperties, UserPropertiesRef};
-use hookmq_mqtt::{PacketType, QoS, ReasonCode, RetainHandling, SubscribeEntry, SubscriptionIdentifier, SubscriptionOptions, TopicFilter};
+use hookmq_mqtt::{
+    PacketType, QoS, ReasonCode, RetainHandling, SubscribeEntry, SubscriptionIdentifier,
+    SubscriptionOptions, TopicFilter,
+};
 use hookmq_plugin_api::Hook;
 
 use super::sessions::{Entry, Subscription};
@@ -34,7 +37,13 @@ pub(crate) struct Replay {
 
 impl FilterOutcome {
     fn of(reason: ReasonCode) -> Self {
-        Self { reason, reason_string: None, user_properties: UserProperties::new(), replay: None, disconnect: None }
+        Self {
+            reason,
+            reason_string: None,
+            user_properties: UserProperties::new(),
+            replay: None,
+            disconnect: None,
+        }
     }
 }
 
@@ -68,23 +77,45 @@ impl Inner {
                 return outcome;
             }
         }
-        let SubscriptionDraft { filter, options, identifier, reason_string, user_properties, .. } = draft;
-        let subscription = Subscription { options, identifier };
+        let SubscriptionDraft {
+            filter,
+            options,
+            identifier,
+            reason_string,
+            user_properties,
+            ..
+        } = draft;
+        let subscription = Subscription {
+            options,
+            identifier,
+        };
         let is_new = {
             let mut state = entry.state.lock();
             if state.is_deleted {
                 return FilterOutcome::of(ReasonCode::UnspecifiedError);
             }
             let is_known = state.subscriptions.contains_key(&filter);
-            if !is_known && state.subscriptions.len() >= self.session_settings.maximum_subscriptions {
+            if !is_known && state.subscriptions.len() >= self.session_settings.maximum_subscriptions
+            {
                 return FilterOutcome::of(ReasonCode::QuotaExceeded);
             }
             state.subscriptions.insert(filter.clone(), subscription);
             // Under the state's lock, so that a Session that is deleted meanwhile takes the subscription with it.
-            self.router.subscribe(filter.share_name(), filter.filter(), &entry.session, subscription);
+            self.router.subscribe(
+                filter.share_name(),
+                filter.filter(),
+                &entry.session,
+                subscription,
+            );
             !is_known
         };
-        self.notify_subscription(Hook::ClientSubscribed, entry, client, &filter, Some(subscription));
+        self.notify_subscription(
+            Hook::ClientSubscribed,
+            entry,
+            client,
+            &filter,
+            Some(subscription),
+        );
         let wants_retained = match options.retain_handling {
             // [MQTT-3.3.1-9] to [MQTT-3.3.1-11]; [MQTT-3.8.4-4]
             RetainHandling::SendAlways => true,
@@ -92,9 +123,18 @@ impl Inner {
             RetainHandling::DoNotSend => false,
         };
         // A Shared Subscription gets no retained messages (section 4.8.2 of MQTT 5.0).
-        let replay = (wants_retained && !filter.is_shared() && !self.retained.is_empty())
-            .then(|| Replay { cursor: Cursor::new(filter.filter()), subscription });
-        FilterOutcome { reason: granted(options.qos), reason_string, user_properties, replay, disconnect: None }
+        let replay =
+            (wants_retained && !filter.is_shared() && !self.retained.is_empty()).then(|| Replay {
+                cursor: Cursor::new(filter.filter()),
+                subscription,
+            });
+        FilterOutcome {
+            reason: granted(options.qos),
+            reason_string,
+            user_properties,
+            replay,
+            disconnect: None,
+        }
     }
 
     /// One Topic Filter of an UNSUBSCRIBE.
@@ -120,23 +160,40 @@ impl Inner {
             reason_string: None,
             user_properties: UserProperties::new(),
         };
-        if let Some(outcome) = self.ask_subscription(chain, Hook::InterceptUnsubscription, &mut draft).await {
+        if let Some(outcome) = self
+            .ask_subscription(chain, Hook::InterceptUnsubscription, &mut draft)
+            .await
+        {
             return outcome;
         }
-        let SubscriptionDraft { filter, reason_string, user_properties, .. } = draft;
+        let SubscriptionDraft {
+            filter,
+            reason_string,
+            user_properties,
+            ..
+        } = draft;
         let removed = {
             let mut state = entry.state.lock();
             let removed = state.subscriptions.remove(&filter);
             if removed.is_some() {
-                self.router.unsubscribe(filter.share_name(), filter.filter(), &entry.session);
+                self.router
+                    .unsubscribe(filter.share_name(), filter.filter(), &entry.session);
             }
             removed
         };
         if removed.is_some() {
             self.notify_subscription(Hook::ClientUnsubscribed, entry, client, &filter, removed);
         }
-        let reason = if removed.is_some() { ReasonCode::Success } else { ReasonCode::NoSubscriptionExisted };
-        FilterOutcome { reason_string, user_properties, ..FilterOutcome::of(reason) }
+        let reason = if removed.is_some() {
+            ReasonCode::Success
+        } else {
+            ReasonCode::NoSubscriptionExisted
+        };
+        FilterOutcome {
+            reason_string,
+            user_properties,
+            ..FilterOutcome::of(reason)
+        }
     }
 
     fn parse_filter(&self, text: &str) -> Option<TopicFilter> {
@@ -146,7 +203,12 @@ impl Inner {
     }
 
     /// Asks one hook; an outcome ends the filter.
-    async fn ask_subscription(&self, chain: &Chain, hook: Hook, draft: &mut SubscriptionDraft<'_>) -> Option<FilterOutcome> {
+    async fn ask_subscription(
+        &self,
+        chain: &Chain,
+        hook: Hook,
+        draft: &mut SubscriptionDraft<'_>,
+    ) -> Option<FilterOutcome> {
         if !chain.listens(hook) {
             return None;
         }
@@ -167,26 +229,41 @@ impl Inner {
             (false, true) => chain.filter_awaiting(hook, &scope, draft).await,
             (false, false) => chain.filter(hook, &scope, draft),
         };
-        let decision = if is_gate { self.with_default(decision, hook, Source::Client) } else { decision };
-        let origin = Origin { client: Some(&client), source: Source::Client };
+        let decision = if is_gate {
+            self.with_default(decision, hook, Source::Client)
+        } else {
+            decision
+        };
+        let origin = Origin {
+            client: Some(&client),
+            source: Source::Client,
+        };
         let explained = match decision {
             Decision::Pass | Decision::Accept => return None,
             // The client is told success, and nothing happens.
             Decision::Drop(_) | Decision::Consume(_) => {
-                let reason = if hook == Hook::InterceptUnsubscription { ReasonCode::Success } else { granted(draft.options.qos) };
+                let reason = if hook == Hook::InterceptUnsubscription {
+                    ReasonCode::Success
+                } else {
+                    granted(draft.options.qos)
+                };
                 return Some(FilterOutcome::of(reason));
             }
             Decision::Deny(explained) => explained,
             Decision::Disconnect(explained) => {
                 self.explain(&explained, origin);
-                return Some(FilterOutcome { disconnect: Some(explained), ..FilterOutcome::of(ReasonCode::NotAuthorized) });
+                return Some(FilterOutcome {
+                    disconnect: Some(explained),
+                    ..FilterOutcome::of(ReasonCode::NotAuthorized)
+                });
             }
         };
         self.explain(&explained, origin);
         Some(FilterOutcome {
             reason: reason_of(&explained, PacketType::SubAck),
             reason_string: self.told(&explained).map(str::to_owned),
-            user_properties: crate::event::user_properties(&explained.refusal.user_properties).unwrap_or_default(),
+            user_properties: crate::event::user_properties(&explained.refusal.user_properties)
+                .unwrap_or_default(),
             replay: None,
             disconnect: None,
         })
@@ -210,7 +287,9 @@ impl Inner {
             settings: &self.session_settings,
             pairs: UserPairs(UserPropertiesRef::default()),
             filter: filter.clone(),
-            options: subscription.map(|subscription| subscription.options).unwrap_or_default(),
+            options: subscription
+                .map(|subscription| subscription.options)
+                .unwrap_or_default(),
             identifier: subscription.and_then(|subscription| subscription.identifier),
             reason_string: None,
             user_properties: UserProperties::new(),
@@ -222,7 +301,8 @@ impl Inner {
             qos: Some(draft.options.qos as u8),
             size: None,
         };
-        self.hooks.notify(hook, &scope, &draft, Some(&entry.session.0.order));
+        self.hooks
+            .notify(hook, &scope, &draft, Some(&entry.session.0.order));
     }
 }
 
@@ -234,4 +314,3 @@ pub(crate) const fn granted(qos: QoS) -> ReasonCode {
         QoS::ExactlyOnce => ReasonCode::GrantedQoS2,
     }
 }
-

@@ -34,7 +34,10 @@ impl Timers {
         let mut queue = self.queue.lock();
         queue.n_added += 1;
         let key = (at, queue.n_added);
-        let is_first = queue.due.first_key_value().is_none_or(|(first, _)| key < *first);
+        let is_first = queue
+            .due
+            .first_key_value()
+            .is_none_or(|(first, _)| key < *first);
         queue.due.insert(key, due);
         drop(queue);
         if is_first {
@@ -45,7 +48,12 @@ impl Timers {
     /// Waits for the next that is due.
     pub(crate) async fn next(&self) -> Due {
         loop {
-            let first = self.queue.lock().due.first_key_value().map(|((at, _), _)| *at);
+            let first = self
+                .queue
+                .lock()
+                .due
+                .first_key_value()
+                .map(|((at, _), _)| *at);
             match first {
                 None => self.changed.notified().await,
                 Some(at) => {
@@ -61,6 +69,10 @@ impl Timers {
     fn take_due(&self, now: Instant) -> Option<Due> {
         let mut queue = self.queue.lock();
         let entry = queue.due.first_entry()?;
-        if entry.key().0 <= now { Some(entry.remove()) } else { None }
+        if entry.key().0 <= now {
+            Some(entry.remove())
+        } else {
+            None
+        }
     }
 }

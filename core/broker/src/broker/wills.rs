@@ -18,13 +18,23 @@ impl Inner {
             let mut state = entry.state.lock();
             (state.will.take(), state.client.clone())
         };
-        let (Some(will), Some(client)) = (will, client) else { return };
+        let (Some(will), Some(client)) = (will, client) else {
+            return;
+        };
         let now = crate::now();
         let chain = self.hooks.chain();
         let message = Message::from_will(&will, &client.client_id, now);
-        let origin = Origin { client: Some(&client), source: Source::Will };
-        let mut draft = MessageDraft::new(Hook::InterceptWill, origin, message.as_publish(now), &self.session_settings)
-            .with_will_delay(will.delay_interval);
+        let origin = Origin {
+            client: Some(&client),
+            source: Source::Will,
+        };
+        let mut draft = MessageDraft::new(
+            Hook::InterceptWill,
+            origin,
+            message.as_publish(now),
+            &self.session_settings,
+        )
+        .with_will_delay(will.delay_interval);
         if chain.listens(Hook::InterceptWill) {
             let scope = Scope {
                 client_id: &client.client_id,
@@ -34,19 +44,29 @@ impl Inner {
                 size: Some(message.payload.len()),
             };
             let decision = if chain.awaits(Hook::InterceptWill) {
-                chain.filter_awaiting(Hook::InterceptWill, &scope, &mut draft).await
+                chain
+                    .filter_awaiting(Hook::InterceptWill, &scope, &mut draft)
+                    .await
             } else {
                 chain.filter(Hook::InterceptWill, &scope, &mut draft)
             };
             if let Some(explained) = decision.explained() {
                 tracing::debug!(%explained, "a will was dropped");
                 let publish = draft.publish();
-                self.notify_dropped(&publish, Source::Will, Some(&client.client_id), None, DropReason::Plugin, Some(explained));
+                self.notify_dropped(
+                    &publish,
+                    Source::Will,
+                    Some(&client.client_id),
+                    None,
+                    DropReason::Plugin,
+                    Some(explained),
+                );
                 return;
             }
         }
         // No one can be told how it went: the client is gone.
-        self.publish(&chain, turn, origin, draft.publish(), None, now).await;
+        self.publish(&chain, turn, origin, draft.publish(), None, now)
+            .await;
     }
 
     /// The client is back before the Will Delay Interval has passed [MQTT-3.1.3-9].

@@ -67,7 +67,10 @@ impl Event for ConnectDraft<'_> {
             Field::RequestResponseInformation => Value::Bool(connect.request_response_information),
             Field::RequestProblemInformation => Value::Bool(connect.request_problem_information),
             Field::AuthenticationMethod => Value::text(connect.authentication_method.as_deref()),
-            Field::AuthenticationData => connect.authentication_data.as_deref().map_or(Value::Nil, Value::Bytes),
+            Field::AuthenticationData => connect
+                .authentication_data
+                .as_deref()
+                .map_or(Value::Nil, Value::Bytes),
             Field::UserProperties => Value::Pairs(&self.pairs),
             Field::WillTopic => Value::text(will.map(|will| &*will.topic)),
             Field::WillPayload => will.map_or(Value::Nil, |will| Value::Bytes(&will.payload)),
@@ -90,37 +93,60 @@ impl Subject for ConnectDraft<'_> {
             let field = *field;
             match field {
                 Field::ClientId => {
-                    let client_id = change!(field, value, text).ok_or("client_id: a client must have one")?;
+                    let client_id =
+                        change!(field, value, text).ok_or("client_id: a client must have one")?;
                     if client_id.len() > self.settings.maximum_client_id_bytes {
-                        return Err(format!("client_id: {} bytes are over maximum_client_id_bytes", client_id.len()));
+                        return Err(format!(
+                            "client_id: {} bytes are over maximum_client_id_bytes",
+                            client_id.len()
+                        ));
                     }
                     terms.client_id = client_id;
                 }
                 Field::Username => terms.username = change!(field, value, text),
                 Field::KeepAlive => terms.keep_alive = change!(field, value, integer u16),
-                Field::SessionExpiryInterval => terms.session_expiry_interval = change!(field, value, integer u32),
+                Field::SessionExpiryInterval => {
+                    terms.session_expiry_interval = change!(field, value, integer u32)
+                }
                 Field::ReceiveMaximum => {
                     let maximum = change!(field, value, integer u16);
                     if maximum == 0 || maximum > self.terms.receive_maximum {
-                        return Err(format!("receive_maximum: {maximum} is not 1 to {}, what the client takes", self.terms.receive_maximum));
+                        return Err(format!(
+                            "receive_maximum: {maximum} is not 1 to {}, what the client takes",
+                            self.terms.receive_maximum
+                        ));
                     }
                     terms.receive_maximum = maximum;
                 }
                 Field::MaximumPacketSize => {
                     let maximum = change!(field, value, integer u32);
-                    if maximum == 0 || self.terms.maximum_packet_size.is_some_and(|own| maximum > own) {
-                        return Err(format!("maximum_packet_size: {maximum} is 0 or over what the client takes"));
+                    if maximum == 0
+                        || self
+                            .terms
+                            .maximum_packet_size
+                            .is_some_and(|own| maximum > own)
+                    {
+                        return Err(format!(
+                            "maximum_packet_size: {maximum} is 0 or over what the client takes"
+                        ));
                     }
                     terms.maximum_packet_size = Some(maximum);
                 }
                 Field::TopicAliasMaximum => {
-                    terms.topic_alias_maximum = change!(field, value, integer u16).min(self.terms.topic_alias_maximum);
+                    terms.topic_alias_maximum =
+                        change!(field, value, integer u16).min(self.terms.topic_alias_maximum);
                 }
                 Field::MaximumQos => terms.maximum_qos = change!(field, value, qos),
-                Field::ResponseInformation => terms.response_information = change!(field, value, text),
+                Field::ResponseInformation => {
+                    terms.response_information = change!(field, value, text)
+                }
                 Field::ReasonString => terms.reason_string = change!(field, value, text),
-                Field::AuthenticationData => terms.authentication_data = change!(field, value, bytes),
-                Field::ResponseUserProperties => terms.response_user_properties = change!(field, value, pairs),
+                Field::AuthenticationData => {
+                    terms.authentication_data = change!(field, value, bytes)
+                }
+                Field::ResponseUserProperties => {
+                    terms.response_user_properties = change!(field, value, pairs)
+                }
                 other => return Err(format!("{}: may not be changed here", other.name())),
             }
         }
@@ -173,8 +199,12 @@ impl Subject for SessionDraft<'_> {
         for (field, value) in changes {
             let field = *field;
             match (field, value) {
-                (Field::SessionExpiryInterval, value) => expiry = change!(field, value, integer u32),
-                (Field::WillDelayInterval, value) => delay = Some(change!(field, value, integer u32)),
+                (Field::SessionExpiryInterval, value) => {
+                    expiry = change!(field, value, integer u32)
+                }
+                (Field::WillDelayInterval, value) => {
+                    delay = Some(change!(field, value, integer u32))
+                }
                 (Field::Subscriptions, Owned::Records(records)) => {
                     for record in records {
                         check_subscription(record, self.settings)?;
@@ -200,13 +230,17 @@ impl Subject for SessionDraft<'_> {
 }
 
 fn check_subscription(record: &Record, settings: &SessionSettings) -> Result<(), String> {
-    let filter = record.iter().find_map(|(field, value)| match (field, value) {
-        (Field::TopicFilter, Owned::Text(filter)) => Some(filter),
-        _ => None,
-    });
+    let filter = record
+        .iter()
+        .find_map(|(field, value)| match (field, value) {
+            (Field::TopicFilter, Owned::Text(filter)) => Some(filter),
+            _ => None,
+        });
     let filter = filter.ok_or("subscriptions: a record has no topic_filter")?;
     settings.check_topic(filter)?;
-    TopicFilter::parse(filter).map(|_| ()).map_err(|error| format!("subscriptions: topic_filter \"{filter}\": {error}"))
+    TopicFilter::parse(filter)
+        .map(|_| ())
+        .map_err(|error| format!("subscriptions: topic_filter \"{filter}\": {error}"))
 }
 
 /// A message from a record that a plugin supplied; its Message Expiry Interval counts from now.
@@ -229,7 +263,10 @@ pub(crate) fn message(record: &Record, settings: &SessionSettings) -> Result<Mes
             Field::Topic => {
                 let name = change!(field, value, text).ok_or("messages: a record has no topic")?;
                 settings.check_topic(&name)?;
-                topic = Some(TopicName::parse(&name).map_err(|error| format!("messages: topic \"{name}\": {error}"))?);
+                topic = Some(
+                    TopicName::parse(&name)
+                        .map_err(|error| format!("messages: topic \"{name}\": {error}"))?,
+                );
             }
             Field::Payload => message.payload = change!(field, value, bytes).unwrap_or_default(),
             Field::Qos => message.qos = change!(field, value, qos),
@@ -238,7 +275,11 @@ pub(crate) fn message(record: &Record, settings: &SessionSettings) -> Result<Mes
                 properties.payload_format = match change!(field, value, integer u8) {
                     0 => Some(PayloadFormat::Bytes),
                     1 => Some(PayloadFormat::Utf8),
-                    other => return Err(format!("messages: payload_format {other} is neither 0 nor 1")),
+                    other => {
+                        return Err(format!(
+                            "messages: payload_format {other} is neither 0 nor 1"
+                        ));
+                    }
                 };
             }
             Field::MessageExpiryInterval => {
@@ -249,8 +290,15 @@ pub(crate) fn message(record: &Record, settings: &SessionSettings) -> Result<Mes
             Field::ResponseTopic => properties.response_topic = change!(field, value, text),
             Field::CorrelationData => properties.correlation_data = change!(field, value, bytes),
             Field::UserProperties => properties.user_properties = change!(field, value, pairs),
-            Field::SenderClientId => message.sender = change!(field, value, text).map(ClientId::from),
-            other => return Err(format!("messages: {} is no field of a record", other.name())),
+            Field::SenderClientId => {
+                message.sender = change!(field, value, text).map(ClientId::from)
+            }
+            other => {
+                return Err(format!(
+                    "messages: {} is no field of a record",
+                    other.name()
+                ));
+            }
         }
     }
     message.topic = topic.ok_or("messages: a record has no topic")?;

@@ -62,7 +62,9 @@ fn message_field<'a>(publish: &Publish<'a>, pairs: &'a UserPairs<'_>, field: Fie
         Field::Qos => Value::Integer(publish.qos as i64),
         Field::Retain => Value::Bool(publish.retain),
         Field::Dup => Value::Bool(publish.dup),
-        Field::PayloadFormat => Value::integer(properties.payload_format.map(|format| format as u8)),
+        Field::PayloadFormat => {
+            Value::integer(properties.payload_format.map(|format| format as u8))
+        }
         Field::MessageExpiryInterval => Value::integer(properties.message_expiry_interval),
         Field::ContentType => Value::text(properties.content_type),
         Field::ResponseTopic => Value::text(properties.response_topic),
@@ -95,7 +97,12 @@ pub(crate) struct Receiver<'a> {
 }
 
 impl<'a> MessageDraft<'a> {
-    pub(crate) fn new(hook: Hook, origin: Origin<'a>, published: Publish<'a>, settings: &'a SessionSettings) -> Self {
+    pub(crate) fn new(
+        hook: Hook,
+        origin: Origin<'a>,
+        published: Publish<'a>,
+        settings: &'a SessionSettings,
+    ) -> Self {
         Self {
             hook,
             sender: origin.client_id(),
@@ -135,7 +142,9 @@ impl<'a> MessageDraft<'a> {
     /// The message in its present form.
     pub(crate) fn publish(&self) -> Publish<'_> {
         let mut publish = self.published;
-        let Some(changed) = &self.changed else { return publish };
+        let Some(changed) = &self.changed else {
+            return publish;
+        };
         if let Some(topic) = &changed.topic {
             publish.topic = topic;
         }
@@ -146,7 +155,9 @@ impl<'a> MessageDraft<'a> {
         publish.retain = changed.retain.unwrap_or(publish.retain);
         let properties = &mut publish.properties;
         properties.payload_format = changed.payload_format.unwrap_or(properties.payload_format);
-        properties.message_expiry_interval = changed.message_expiry_interval.unwrap_or(properties.message_expiry_interval);
+        properties.message_expiry_interval = changed
+            .message_expiry_interval
+            .unwrap_or(properties.message_expiry_interval);
         if let Some(content_type) = &changed.content_type {
             properties.content_type = content_type.as_deref();
         }
@@ -164,7 +175,10 @@ impl<'a> MessageDraft<'a> {
 
     /// What plugins want the publisher to be told.
     pub(crate) fn take_answer(&mut self) -> PublishAnswer {
-        self.changed.as_mut().map(|changed| std::mem::take(&mut changed.answer)).unwrap_or_default()
+        self.changed
+            .as_mut()
+            .map(|changed| std::mem::take(&mut changed.answer))
+            .unwrap_or_default()
     }
 }
 
@@ -177,13 +191,26 @@ impl Event for MessageDraft<'_> {
         match field {
             Field::Source => Value::Text(self.origin.source.name()),
             Field::SenderClientId => Value::text(self.sender.map(|client_id| &**client_id)),
-            Field::ReceiverClientId => Value::text(self.receiver.map(|receiver| &**receiver.client_id)),
-            Field::ReceiverUsername => Value::text(self.receiver.and_then(|receiver| receiver.username)),
-            Field::WillDelayInterval => Value::Integer(self.will_delay_interval.into()),
-            Field::ClientId | Field::Username | Field::Endpoint | Field::Listener | Field::ProtocolVersion => {
-                self.origin.client.map_or(Value::Nil, |client| client.get(field))
+            Field::ReceiverClientId => {
+                Value::text(self.receiver.map(|receiver| &**receiver.client_id))
             }
-            Field::UserProperties => match self.changed.as_ref().and_then(|changed| changed.user_properties.as_ref()) {
+            Field::ReceiverUsername => {
+                Value::text(self.receiver.and_then(|receiver| receiver.username))
+            }
+            Field::WillDelayInterval => Value::Integer(self.will_delay_interval.into()),
+            Field::ClientId
+            | Field::Username
+            | Field::Endpoint
+            | Field::Listener
+            | Field::ProtocolVersion => self
+                .origin
+                .client
+                .map_or(Value::Nil, |client| client.get(field)),
+            Field::UserProperties => match self
+                .changed
+                .as_ref()
+                .and_then(|changed| changed.user_properties.as_ref())
+            {
                 Some(changed) => Value::Pairs(changed),
                 None => Value::Pairs(&self.pairs),
             },
@@ -210,14 +237,19 @@ impl Subject for MessageDraft<'_> {
             let field = *field;
             match field {
                 Field::Topic => {
-                    let topic = change!(field, value, text).ok_or("topic: a message must have one")?;
+                    let topic =
+                        change!(field, value, text).ok_or("topic: a message must have one")?;
                     self.settings.check_topic(&topic)?;
-                    changed.topic = Some(TopicName::parse(&topic).map_err(|error| format!("topic: {error}"))?);
+                    changed.topic =
+                        Some(TopicName::parse(&topic).map_err(|error| format!("topic: {error}"))?);
                 }
                 Field::Payload => {
                     let payload = change!(field, value, bytes).unwrap_or_default();
                     if payload.len() > self.settings.maximum_packet_size as usize {
-                        return Err(format!("payload: {} bytes are over maximum_packet_size", payload.len()));
+                        return Err(format!(
+                            "payload: {} bytes are over maximum_packet_size",
+                            payload.len()
+                        ));
                     }
                     changed.payload = Some(payload);
                 }
@@ -229,7 +261,9 @@ impl Subject for MessageDraft<'_> {
                         value => match change!(field, value, integer u8) {
                             0 => Some(PayloadFormat::Bytes),
                             1 => Some(PayloadFormat::Utf8),
-                            other => return Err(format!("payload_format: {other} is neither 0 nor 1")),
+                            other => {
+                                return Err(format!("payload_format: {other} is neither 0 nor 1"));
+                            }
                         },
                     });
                 }
@@ -243,21 +277,31 @@ impl Subject for MessageDraft<'_> {
                 Field::ResponseTopic => {
                     let topic = text(field, value)?;
                     if let Some(topic) = &topic {
-                        TopicName::check(topic).map_err(|error| format!("response_topic: {error}"))?;
+                        TopicName::check(topic)
+                            .map_err(|error| format!("response_topic: {error}"))?;
                     }
                     changed.response_topic = Some(topic);
                 }
                 Field::CorrelationData => {
                     let data = change!(field, value, bytes);
-                    if data.as_ref().is_some_and(|data| data.len() > usize::from(u16::MAX)) {
+                    if data
+                        .as_ref()
+                        .is_some_and(|data| data.len() > usize::from(u16::MAX))
+                    {
                         return Err("correlation_data: over 65 535 bytes".to_owned());
                     }
                     changed.correlation_data = Some(data);
                 }
-                Field::UserProperties => changed.user_properties = Some(OwnedPairs(change!(field, value, pairs))),
-                Field::ReasonCode => changed.answer.reason = Some(puback_reason(change!(field, value, integer u8))?),
+                Field::UserProperties => {
+                    changed.user_properties = Some(OwnedPairs(change!(field, value, pairs)))
+                }
+                Field::ReasonCode => {
+                    changed.answer.reason = Some(puback_reason(change!(field, value, integer u8))?)
+                }
                 Field::ReasonString => changed.answer.reason_string = text(field, value)?,
-                Field::ResponseUserProperties => changed.answer.user_properties = change!(field, value, pairs),
+                Field::ResponseUserProperties => {
+                    changed.answer.user_properties = change!(field, value, pairs)
+                }
                 other => return Err(format!("{}: may not be changed here", other.name())),
             }
         }
@@ -270,7 +314,9 @@ impl Subject for MessageDraft<'_> {
 fn text(field: Field, value: &Owned) -> Result<Option<String>, String> {
     let text = change!(field, value, text);
     match &text {
-        Some(text) if text.len() > usize::from(u16::MAX) => Err(format!("{}: over 65 535 bytes", field.name())),
+        Some(text) if text.len() > usize::from(u16::MAX) => {
+            Err(format!("{}: over 65 535 bytes", field.name()))
+        }
         Some(text) if text.contains('\0') => Err(format!("{}: has U+0000", field.name())),
         _ => Ok(text),
     }
@@ -304,7 +350,15 @@ impl<'a> MessageNotice<'a> {
         receiver: Option<Receiver<'a>>,
         more: &'a [(Field, Value<'a>)],
     ) -> Self {
-        Self { hook, pairs: UserPairs(publish.properties.user_properties), publish, source, sender, receiver, more }
+        Self {
+            hook,
+            pairs: UserPairs(publish.properties.user_properties),
+            publish,
+            source,
+            sender,
+            receiver,
+            more,
+        }
     }
 }
 
@@ -320,8 +374,12 @@ impl Event for MessageNotice<'_> {
         match field {
             Field::Source => Value::Text(self.source.name()),
             Field::SenderClientId => Value::text(self.sender.map(|client_id| &**client_id)),
-            Field::ReceiverClientId => Value::text(self.receiver.map(|receiver| &**receiver.client_id)),
-            Field::ReceiverUsername => Value::text(self.receiver.and_then(|receiver| receiver.username)),
+            Field::ReceiverClientId => {
+                Value::text(self.receiver.map(|receiver| &**receiver.client_id))
+            }
+            Field::ReceiverUsername => {
+                Value::text(self.receiver.and_then(|receiver| receiver.username))
+            }
             _ => message_field(&self.publish, &self.pairs, field),
         }
     }

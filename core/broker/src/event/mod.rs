@@ -38,7 +38,9 @@ impl Pairs for OwnedPairs {
 pub(crate) fn user_properties(pairs: &[(String, String)]) -> Result<UserProperties, String> {
     let mut properties = UserProperties::new();
     for (name, value) in pairs {
-        properties.push(name, value).map_err(|error| format!("user property \"{name}\": {error}"))?;
+        properties
+            .push(name, value)
+            .map_err(|error| format!("user property \"{name}\": {error}"))?;
     }
     Ok(properties)
 }
@@ -46,7 +48,11 @@ pub(crate) fn user_properties(pairs: &[(String, String)]) -> Result<UserProperti
 /// The wrong type for a field, in words. The chain has checked types already, so this is the second line.
 pub(crate) fn wrong(field: hookmq_plugin_api::Field, value: &Owned) -> String {
     let got = value.type_of().map_or("nil", hookmq_plugin_api::Type::name);
-    format!("{}: {} expected, got {got}", field.name(), field.spec().kind.name())
+    format!(
+        "{}: {} expected, got {got}",
+        field.name(),
+        field.spec().kind.name()
+    )
 }
 
 /// Reads a change as the field's type.
@@ -61,7 +67,9 @@ macro_rules! change {
     ($field:expr, $value:expr, bytes) => {
         match $value {
             hookmq_plugin_api::Owned::Bytes(bytes) => Some(bytes::Bytes::copy_from_slice(bytes)),
-            hookmq_plugin_api::Owned::Text(text) => Some(bytes::Bytes::copy_from_slice(text.as_bytes())),
+            hookmq_plugin_api::Owned::Text(text) => {
+                Some(bytes::Bytes::copy_from_slice(text.as_bytes()))
+            }
             hookmq_plugin_api::Owned::Nil => None,
             other => return Err(crate::event::wrong($field, other)),
         }
@@ -74,8 +82,15 @@ macro_rules! change {
     };
     ($field:expr, $value:expr, integer $kind:ty) => {
         match $value {
-            hookmq_plugin_api::Owned::Integer(number) => <$kind>::try_from(*number)
-                .map_err(|_| format!("{}: {number} is out of range, 0 to {}", $field.name(), <$kind>::MAX))?,
+            hookmq_plugin_api::Owned::Integer(number) => {
+                <$kind>::try_from(*number).map_err(|_| {
+                    format!(
+                        "{}: {number} is out of range, 0 to {}",
+                        $field.name(),
+                        <$kind>::MAX
+                    )
+                })?
+            }
             other => return Err(crate::event::wrong($field, other)),
         }
     };

@@ -24,14 +24,31 @@ pub(crate) struct PacketDraft<'a> {
 }
 
 impl<'a> PacketDraft<'a> {
-    pub(crate) fn new(hook: Hook, client: Option<&'a ClientInfo>, packet: &'a Packet<'a>, settings: &'a SessionSettings) -> Self {
+    pub(crate) fn new(
+        hook: Hook,
+        client: Option<&'a ClientInfo>,
+        packet: &'a Packet<'a>,
+        settings: &'a SessionSettings,
+    ) -> Self {
         let pairs = UserPairs(user_properties(packet));
-        Self { hook, client, packet, settings, pairs, topic: None, payload: None, retain: None, user_properties: None }
+        Self {
+            hook,
+            client,
+            packet,
+            settings,
+            pairs,
+            topic: None,
+            payload: None,
+            retain: None,
+            user_properties: None,
+        }
     }
 
     /// The packet in its present form.
     pub(crate) fn packet(&self) -> Packet<'_> {
-        let Packet::Publish(publish) = self.packet else { return self.packet.clone() };
+        let Packet::Publish(publish) = self.packet else {
+            return self.packet.clone();
+        };
         let mut publish = *publish;
         if let Some(topic) = &self.topic {
             publish.topic = topic;
@@ -49,7 +66,10 @@ impl<'a> PacketDraft<'a> {
 
     /// Whether a plugin changed anything.
     pub(crate) const fn is_changed(&self) -> bool {
-        self.topic.is_some() || self.payload.is_some() || self.retain.is_some() || self.user_properties.is_some()
+        self.topic.is_some()
+            || self.payload.is_some()
+            || self.retain.is_some()
+            || self.user_properties.is_some()
     }
 }
 
@@ -61,19 +81,27 @@ impl Event for PacketDraft<'_> {
     fn get(&self, field: Field) -> Value<'_> {
         match (field, self.packet) {
             (Field::PacketType, packet) => Value::Text(packet.packet_type().name()),
-            (Field::ReasonCode, packet) => Value::integer(reason(packet).map(|reason| reason as u8)),
+            (Field::ReasonCode, packet) => {
+                Value::integer(reason(packet).map(|reason| reason as u8))
+            }
             (Field::PacketIdentifier, packet) => Value::integer(identifier(packet)),
             (Field::UserProperties, _) => match &self.user_properties {
                 Some(changed) => Value::Pairs(changed),
                 None => Value::Pairs(&self.pairs),
             },
-            (Field::Topic, Packet::Publish(publish)) => Value::Text(self.topic.as_deref().unwrap_or(publish.topic)),
-            (Field::Payload, Packet::Publish(publish)) => Value::Bytes(self.payload.as_deref().unwrap_or(publish.payload)),
+            (Field::Topic, Packet::Publish(publish)) => {
+                Value::Text(self.topic.as_deref().unwrap_or(publish.topic))
+            }
+            (Field::Payload, Packet::Publish(publish)) => {
+                Value::Bytes(self.payload.as_deref().unwrap_or(publish.payload))
+            }
             (Field::PayloadSize, Packet::Publish(publish)) => {
                 Value::Integer(self.payload.as_deref().unwrap_or(publish.payload).len() as i64)
             }
             (Field::Qos, Packet::Publish(publish)) => Value::Integer(publish.qos as i64),
-            (Field::Retain, Packet::Publish(publish)) => Value::Bool(self.retain.unwrap_or(publish.retain)),
+            (Field::Retain, Packet::Publish(publish)) => {
+                Value::Bool(self.retain.unwrap_or(publish.retain))
+            }
             (Field::Dup, Packet::Publish(publish)) => Value::Bool(publish.dup),
             (Field::ClientId, Packet::Connect(connect)) => Value::Text(&connect.client_id),
             (Field::Username, Packet::Connect(connect)) => Value::text(connect.username.as_deref()),
@@ -93,27 +121,39 @@ impl Subject for PacketDraft<'_> {
         for (field, value) in changes {
             let field = *field;
             if !matches!(self.packet, Packet::Publish(_)) {
-                return Err(format!("{}: only a PUBLISH can be changed, this is {}", field.name(), self.packet.packet_type().name()));
+                return Err(format!(
+                    "{}: only a PUBLISH can be changed, this is {}",
+                    field.name(),
+                    self.packet.packet_type().name()
+                ));
             }
             match field {
                 Field::Topic => {
-                    let name = change!(field, value, text).ok_or("topic: a PUBLISH must have one")?;
+                    let name =
+                        change!(field, value, text).ok_or("topic: a PUBLISH must have one")?;
                     self.settings.check_topic(&name)?;
-                    topic = Some(TopicName::parse(&name).map_err(|error| format!("topic: {error}"))?);
+                    topic =
+                        Some(TopicName::parse(&name).map_err(|error| format!("topic: {error}"))?);
                 }
                 Field::Payload => {
                     let bytes = change!(field, value, bytes).unwrap_or_default();
                     if bytes.len() > self.settings.maximum_packet_size as usize {
-                        return Err(format!("payload: {} bytes are over maximum_packet_size", bytes.len()));
+                        return Err(format!(
+                            "payload: {} bytes are over maximum_packet_size",
+                            bytes.len()
+                        ));
                     }
                     payload = Some(bytes);
                 }
                 Field::Retain => retain = Some(change!(field, value, bool)),
-                Field::UserProperties => user_properties = Some(OwnedPairs(change!(field, value, pairs))),
+                Field::UserProperties => {
+                    user_properties = Some(OwnedPairs(change!(field, value, pairs)))
+                }
                 other => return Err(format!("{}: may not be changed here", other.name())),
             }
         }
-        (self.topic, self.payload, self.retain, self.user_properties) = (topic, payload, retain, user_properties);
+        (self.topic, self.payload, self.retain, self.user_properties) =
+            (topic, payload, retain, user_properties);
         Ok(())
     }
 }
@@ -121,10 +161,17 @@ impl Subject for PacketDraft<'_> {
 fn user_properties<'a>(packet: &'a Packet<'a>) -> UserPropertiesRef<'a> {
     match packet {
         Packet::Connect(connect) => connect.user_properties.as_ref(),
-        Packet::ConnAck(connack) => connack.properties.as_ref().map(|own| own.user_properties.as_ref()).unwrap_or_default(),
+        Packet::ConnAck(connack) => connack
+            .properties
+            .as_ref()
+            .map(|own| own.user_properties.as_ref())
+            .unwrap_or_default(),
         Packet::Publish(publish) => publish.properties.user_properties,
         Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubRel(ack) | Packet::PubComp(ack) => {
-            ack.properties.as_ref().map(|own| own.user_properties.as_ref()).unwrap_or_default()
+            ack.properties
+                .as_ref()
+                .map(|own| own.user_properties.as_ref())
+                .unwrap_or_default()
         }
         Packet::Subscribe(subscribe) => subscribe.user_properties.as_ref(),
         Packet::SubAck(suback) => suback.user_properties.as_ref(),
@@ -139,7 +186,9 @@ fn user_properties<'a>(packet: &'a Packet<'a>) -> UserPropertiesRef<'a> {
 const fn reason(packet: &Packet<'_>) -> Option<ReasonCode> {
     match packet {
         Packet::ConnAck(connack) => Some(connack.reason),
-        Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubRel(ack) | Packet::PubComp(ack) => Some(ack.reason),
+        Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubRel(ack) | Packet::PubComp(ack) => {
+            Some(ack.reason)
+        }
         Packet::Disconnect(disconnect) => Some(disconnect.reason),
         Packet::Auth(auth) => Some(auth.reason),
         _ => None,
@@ -148,7 +197,9 @@ const fn reason(packet: &Packet<'_>) -> Option<ReasonCode> {
 
 fn identifier(packet: &Packet<'_>) -> Option<u16> {
     match packet {
-        Packet::Publish(publish) => publish.packet_identifier.map(hookmq_mqtt::PacketIdentifier::get),
+        Packet::Publish(publish) => publish
+            .packet_identifier
+            .map(hookmq_mqtt::PacketIdentifier::get),
         Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubRel(ack) | Packet::PubComp(ack) => {
             Some(ack.packet_identifier.get())
         }

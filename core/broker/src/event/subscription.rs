@@ -38,7 +38,9 @@ impl Event for SubscriptionDraft<'_> {
             Field::NoLocal => Value::Bool(self.options.no_local),
             Field::RetainAsPublished => Value::Bool(self.options.retain_as_published),
             Field::RetainHandling => Value::Integer(self.options.retain_handling as i64),
-            Field::SubscriptionIdentifier => Value::integer(self.identifier.map(SubscriptionIdentifier::get)),
+            Field::SubscriptionIdentifier => {
+                Value::integer(self.identifier.map(SubscriptionIdentifier::get))
+            }
             Field::UserProperties => Value::Pairs(&self.pairs),
             field => self.client.get(field),
         }
@@ -51,19 +53,25 @@ impl Subject for SubscriptionDraft<'_> {
     }
 
     fn apply(&mut self, changes: &[(Field, Owned)]) -> Result<(), String> {
-        let (mut filter, mut options, mut identifier) = (self.filter.clone(), self.options, self.identifier);
-        let (mut reason_string, mut user_properties) = (self.reason_string.clone(), self.user_properties.clone());
+        let (mut filter, mut options, mut identifier) =
+            (self.filter.clone(), self.options, self.identifier);
+        let (mut reason_string, mut user_properties) =
+            (self.reason_string.clone(), self.user_properties.clone());
         for (field, value) in changes {
             let field = *field;
             match field {
                 Field::TopicFilter => {
-                    let text = change!(field, value, text).ok_or("topic_filter: a subscription must have one")?;
+                    let text = change!(field, value, text)
+                        .ok_or("topic_filter: a subscription must have one")?;
                     self.settings.check_topic(&text)?;
-                    filter = TopicFilter::parse(&text).map_err(|error| format!("topic_filter \"{text}\": {error}"))?;
+                    filter = TopicFilter::parse(&text)
+                        .map_err(|error| format!("topic_filter \"{text}\": {error}"))?;
                 }
                 Field::Qos => options.qos = change!(field, value, qos),
                 Field::NoLocal => options.no_local = change!(field, value, bool),
-                Field::RetainAsPublished => options.retain_as_published = change!(field, value, bool),
+                Field::RetainAsPublished => {
+                    options.retain_as_published = change!(field, value, bool)
+                }
                 Field::RetainHandling => {
                     let number = change!(field, value, integer u8);
                     options.retain_handling = RetainHandling::from_u8(number)

@@ -42,17 +42,27 @@ thread_local! {
 }
 
 /// Serves one connection from its first byte to its last.
-pub(crate) async fn run<S: AsyncRead + AsyncWrite + Unpin + Send>(inner: Arc<Inner>, mut stream: S, gateway: Gateway) {
+pub(crate) async fn run<S: AsyncRead + AsyncWrite + Unpin + Send>(
+    inner: Arc<Inner>,
+    mut stream: S,
+    gateway: Gateway,
+) {
     // Boxed, so that an idle connection's task does not carry the room that CONNECT needed.
     let opened = Box::pin(open(&inner, &mut stream, &gateway)).await;
-    let Some((protocol, inbound)) = opened else { return };
+    let Some((protocol, inbound)) = opened else {
+        return;
+    };
     let mut connection = Connection::new(protocol, stream, inbound);
     let end = connection.serve().await;
     Box::pin(connection.close(end)).await;
 }
 
 /// Reads CONNECT, asks who it is and answers.
-async fn open<S: AsyncRead + AsyncWrite + Unpin + Send>(inner: &Arc<Inner>, stream: &mut S, gateway: &Gateway) -> Option<(Protocol, BytesMut)> {
+async fn open<S: AsyncRead + AsyncWrite + Unpin + Send>(
+    inner: &Arc<Inner>,
+    stream: &mut S,
+    gateway: &Gateway,
+) -> Option<(Protocol, BytesMut)> {
     let mut inbound = BytesMut::new();
     let settings = &inner.session_settings;
     let mut stopping = inner.stopping.subscribe();
@@ -69,20 +79,38 @@ async fn open<S: AsyncRead + AsyncWrite + Unpin + Send>(inner: &Arc<Inner>, stre
             return None;
         }
         Err(_) => {
-            tracing::info!(endpoint = gateway.endpoint, "no CONNECT within {:?}", settings.connect_timeout);
+            tracing::info!(
+                endpoint = gateway.endpoint,
+                "no CONNECT within {:?}",
+                settings.connect_timeout
+            );
             return None;
         }
     };
     let version = connect.version;
-    let maximum_packet_size = connect.maximum_packet_size.map_or(u32::MAX, std::num::NonZeroU32::get);
+    let maximum_packet_size = connect
+        .maximum_packet_size
+        .map_or(u32::MAX, std::num::NonZeroU32::get);
     let chain = inner.hooks.chain();
     if chain.listens(Hook::InterceptInboundPacket) {
-        let stranger = ClientInfo { listener: Arc::clone(&gateway.listener), endpoint: gateway.endpoint.clone(), version, ..ClientInfo::named(connect.client_id.as_str().into()) };
+        let stranger = ClientInfo {
+            listener: Arc::clone(&gateway.listener),
+            endpoint: gateway.endpoint.clone(),
+            version,
+            ..ClientInfo::named(connect.client_id.as_str().into())
+        };
         let packet = Packet::Connect(connect.clone());
-        let mut draft = PacketDraft::new(Hook::InterceptInboundPacket, Some(&stranger), &packet, settings);
+        let mut draft = PacketDraft::new(
+            Hook::InterceptInboundPacket,
+            Some(&stranger),
+            &packet,
+            settings,
+        );
         match ask_packet(&chain, Hook::InterceptInboundPacket, &stranger, &mut draft) {
             Decision::Pass | Decision::Accept | Decision::Consume(_) => {}
-            Decision::Drop(explained) | Decision::Deny(explained) | Decision::Disconnect(explained) => {
+            Decision::Drop(explained)
+            | Decision::Deny(explained)
+            | Decision::Disconnect(explained) => {
                 tracing::info!(endpoint = gateway.endpoint, "{explained}");
                 return None;
             }
@@ -94,7 +122,12 @@ async fn open<S: AsyncRead + AsyncWrite + Unpin + Send>(inner: &Arc<Inner>, stre
     let connected = match answer {
         Ok(connected) => connected,
         Err(refusal) => {
-            let stranger = ClientInfo { listener: Arc::clone(&gateway.listener), endpoint: gateway.endpoint.clone(), version, ..ClientInfo::named(connect.client_id.as_str().into()) };
+            let stranger = ClientInfo {
+                listener: Arc::clone(&gateway.listener),
+                endpoint: gateway.endpoint.clone(),
+                version,
+                ..ClientInfo::named(connect.client_id.as_str().into())
+            };
             let bytes = encode_connack(inner, &chain, &stranger, refusal);
             let _ = tokio::time::timeout(FAREWELL, write_and_close(stream, &bytes)).await;
             return None;
@@ -107,7 +140,11 @@ async fn open<S: AsyncRead + AsyncWrite + Unpin + Send>(inner: &Arc<Inner>, stre
 }
 
 /// Reads until one whole packet is there; it must be CONNECT [MQTT-3.1.0-1]. `None` if the peer went.
-async fn read_connect<S: AsyncRead + Unpin>(stream: &mut S, inbound: &mut BytesMut, maximum_packet_size: u32) -> Result<Option<Box<Connect>>, DecodeError> {
+async fn read_connect<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    inbound: &mut BytesMut,
+    maximum_packet_size: u32,
+) -> Result<Option<Box<Connect>>, DecodeError> {
     loop {
         // Judged before it is read whole: nobody unknown makes the broker keep another packet.
         if let Some(first) = inbound.first()
@@ -132,17 +169,28 @@ async fn read_connect<S: AsyncRead + Unpin>(stream: &mut S, inbound: &mut BytesM
 /// A CONNECT that cannot be read is answered where the peer can understand it [MQTT-3.1.2-2, MQTT-3.1.4-1].
 async fn refuse_undecoded<S: AsyncWrite + Unpin>(stream: &mut S, error: &DecodeError) {
     let version = match error.v3_like() {
-        Some(true) if error.reason_code() == ReasonCode::UnsupportedProtocolVersion => ProtocolVersion::V311,
+        Some(true) if error.reason_code() == ReasonCode::UnsupportedProtocolVersion => {
+            ProtocolVersion::V311
+        }
         Some(false) => ProtocolVersion::V5,
         _ => return,
     };
     let mut bytes = BytesMut::new();
-    if codec::encode(&Packet::ConnAck(ConnAck::new(false, error.reason_code())), version, &mut bytes).is_ok() {
+    if codec::encode(
+        &Packet::ConnAck(ConnAck::new(false, error.reason_code())),
+        version,
+        &mut bytes,
+    )
+    .is_ok()
+    {
         let _ = tokio::time::timeout(FAREWELL, write_and_close(stream, &bytes)).await;
     }
 }
 
-async fn write_and_close<S: AsyncWrite + Unpin>(stream: &mut S, bytes: &[u8]) -> std::io::Result<()> {
+async fn write_and_close<S: AsyncWrite + Unpin>(
+    stream: &mut S,
+    bytes: &[u8],
+) -> std::io::Result<()> {
     stream.write_all(bytes).await?;
     stream.shutdown().await
 }
@@ -185,7 +233,8 @@ struct Connection<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     fn new(protocol: Protocol, stream: S, inbound: BytesMut) -> Self {
         let keep_alive = protocol.client.keep_alive;
-        let patience = (keep_alive > 0).then(|| Duration::from_millis(u64::from(keep_alive) * 1500));
+        let patience =
+            (keep_alive > 0).then(|| Duration::from_millis(u64::from(keep_alive) * 1500));
         Self {
             protocol,
             stream,
@@ -310,7 +359,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let maximum = self.protocol.inner.session_settings.maximum_packet_size;
         let mut used = 0;
         while let Some(rest) = bytes.get(used..).filter(|rest| !rest.is_empty()) {
-            let Frame::Complete(len) = codec::frame(rest, maximum)? else { break };
+            let Frame::Complete(len) = codec::frame(rest, maximum)? else {
+                break;
+            };
             let Some(frame) = rest.get(..len) else { break };
             used += len;
             self.last_packet = now;
@@ -379,7 +430,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             (has_output, sending.take_n_sent(), sending.has_waiting())
         };
         for lost in &lost {
-            self.protocol.inner.notify_lost(&self.protocol.entry.session, lost, now);
+            self.protocol
+                .inner
+                .notify_lost(&self.protocol.entry.session, lost, now);
         }
         if n_sent > 0 {
             self.protocol.inner.stats.sent(n_sent);
@@ -397,7 +450,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let inner = Arc::clone(&self.protocol.inner);
         let chain = inner.hooks.chain();
         let to = self.protocol.entry.session.clone();
-        to.0.sending().set_hold(chain.listens(Hook::InterceptDelivery));
+        to.0.sending()
+            .set_hold(chain.listens(Hook::InterceptDelivery));
         let mut n_sent = 0;
         loop {
             let mut lost = Vec::new();
@@ -405,7 +459,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             for lost in &lost {
                 inner.notify_lost(&to, lost, now);
             }
-            let Some(waiting) = next else { return n_sent > 0 };
+            let Some(waiting) = next else {
+                return n_sent > 0;
+            };
             n_sent += 1;
             self.deliver_one(&inner, &chain, waiting, now);
         }
@@ -417,11 +473,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let message = Arc::clone(&waiting.message);
         let mut copy = message.as_publish(now);
         (copy.qos, copy.retain) = (waiting.delivery.qos, waiting.delivery.retain);
-        let origin = Origin { client: None, source: message.source };
-        let receiver = Receiver { client_id: &client.client_id, username: client.username.as_deref() };
-        let mut draft = MessageDraft::new(Hook::InterceptDelivery, origin, copy, &inner.session_settings)
-            .from_sender(message.sender.as_ref())
-            .to_receiver(receiver);
+        let origin = Origin {
+            client: None,
+            source: message.source,
+        };
+        let receiver = Receiver {
+            client_id: &client.client_id,
+            username: client.username.as_deref(),
+        };
+        let mut draft = MessageDraft::new(
+            Hook::InterceptDelivery,
+            origin,
+            copy,
+            &inner.session_settings,
+        )
+        .from_sender(message.sender.as_ref())
+        .to_receiver(receiver);
         let scope = Scope {
             client_id: &client.client_id,
             listener: &client.listener,
@@ -431,14 +498,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         };
         let mut lost = Vec::new();
         match chain.filter(Hook::InterceptDelivery, &scope, &mut draft) {
-            Decision::Drop(explained) | Decision::Deny(explained) | Decision::Disconnect(explained) => {
-                inner.notify_dropped(&copy, message.source, message.sender.as_ref(), Some(to), DropReason::Plugin, Some(&explained));
+            Decision::Drop(explained)
+            | Decision::Deny(explained)
+            | Decision::Disconnect(explained) => {
+                inner.notify_dropped(
+                    &copy,
+                    message.source,
+                    message.sender.as_ref(),
+                    Some(to),
+                    DropReason::Plugin,
+                    Some(&explained),
+                );
             }
             _ if draft.is_changed() => {
                 let publish = draft.publish();
-                let Ok(topic) = hookmq_mqtt::TopicName::parse(publish.topic) else { return };
-                let own = Offer::new(publish, &topic, message.sender.as_ref(), message.source, now);
-                let changed = Waiting { message: Arc::clone(own.message()), delivery: Delivery { ..waiting.delivery } };
+                let Ok(topic) = hookmq_mqtt::TopicName::parse(publish.topic) else {
+                    return;
+                };
+                let own = Offer::new(
+                    publish,
+                    &topic,
+                    message.sender.as_ref(),
+                    message.source,
+                    now,
+                );
+                let changed = Waiting {
+                    message: Arc::clone(own.message()),
+                    delivery: Delivery { ..waiting.delivery },
+                };
                 to.0.sending().send_waiting(changed, now, &mut lost);
             }
             _ => to.0.sending().send_waiting(waiting, now, &mut lost),
@@ -453,7 +540,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let inner = &self.protocol.inner;
         if inner.hooks.listens(Hook::InterceptOutboundPacket) {
             let chain = inner.hooks.chain();
-            outbound::admit(inner, &chain, &self.protocol.client, packets, &mut self.write);
+            outbound::admit(
+                inner,
+                &chain,
+                &self.protocol.client,
+                packets,
+                &mut self.write,
+            );
         } else if self.write.is_empty() {
             std::mem::swap(&mut self.write, packets);
         } else {
@@ -463,11 +556,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
 
     /// Keep Alive: one timer that is only set anew when it rings [MQTT-3.1.2-22].
     fn poll_timer(&mut self, context: &mut Context<'_>) -> Poll<Step> {
-        let (Some(timer), Some(patience)) = (&mut self.timer, self.patience) else { return Poll::Pending };
+        let (Some(timer), Some(patience)) = (&mut self.timer, self.patience) else {
+            return Poll::Pending;
+        };
         while timer.as_mut().poll(context).is_ready() {
             let due = self.last_packet + patience;
             if due <= crate::now() {
-                let end = End::by_broker(ReasonCode::KeepAliveTimeout, DisconnectType::NotClean, None);
+                let end =
+                    End::by_broker(ReasonCode::KeepAliveTimeout, DisconnectType::NotClean, None);
                 return Poll::Ready(Step::End(Box::new(end)));
             }
             timer.as_mut().reset(due.into());
@@ -483,8 +579,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         if end.ended.kind == DisconnectType::NotClean {
             tracing::info!(client_id = %client.client_id, endpoint = client.endpoint, reason = end.ended.reason.name(), why = end.ended.reason_string.as_deref().unwrap_or_default(), "disconnected");
         }
-        let Protocol { inner, entry, control, mut turn, .. } = self.protocol;
-        inner.disconnected(&mut turn, &entry, &client, &control, end.ended).await;
+        let Protocol {
+            inner,
+            entry,
+            control,
+            mut turn,
+            ..
+        } = self.protocol;
+        inner
+            .disconnected(&mut turn, &entry, &client, &control, end.ended)
+            .await;
         turn.wake();
         control.set_gone();
     }
@@ -492,7 +596,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// What is encoded already goes out when the broker ends the connection in peace; DISCONNECT tells an MQTT 5 client why
     /// [MQTT-3.14.0-1].
     async fn farewell(&mut self, end: &End) -> std::io::Result<()> {
-        let Some(disconnect) = &end.disconnect else { return Ok(()) };
+        let Some(disconnect) = &end.disconnect else {
+            return Ok(());
+        };
         if !self.protocol.replies.is_empty() {
             let mut replies = std::mem::take(&mut self.protocol.replies);
             self.admit(&mut replies);

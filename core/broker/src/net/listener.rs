@@ -25,12 +25,16 @@ const REST: Duration = Duration::from_millis(100);
 impl Listener {
     pub(crate) fn bind(settings: &ListenerSettings) -> io::Result<Self> {
         let domain = socket2::Domain::for_address(settings.bind);
-        let socket = socket2::Socket::new(domain, socket2::Type::STREAM, Some(socket2::Protocol::TCP))?;
+        let socket =
+            socket2::Socket::new(domain, socket2::Type::STREAM, Some(socket2::Protocol::TCP))?;
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
         socket.bind(&settings.bind.into())?;
         socket.listen(4096)?;
-        Ok(Self { socket: TcpListener::from_std(socket.into())?, settings: settings.clone() })
+        Ok(Self {
+            socket: TcpListener::from_std(socket.into())?,
+            settings: settings.clone(),
+        })
     }
 
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -88,6 +92,9 @@ fn prepare(stream: &TcpStream) -> io::Result<()> {
 fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
-        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted
+            | io::ErrorKind::WouldBlock
     )
 }

@@ -14,18 +14,33 @@ use crate::event::packet::PacketDraft;
 use crate::hook::{Chain, Decision};
 
 /// Moves packets into `write`, as the plugins let them pass.
-pub(crate) fn admit(inner: &Inner, chain: &Chain, client: &ClientInfo, packets: &[u8], write: &mut BytesMut) {
+pub(crate) fn admit(
+    inner: &Inner,
+    chain: &Chain,
+    client: &ClientInfo,
+    packets: &[u8],
+    write: &mut BytesMut,
+) {
     let mut rest = packets;
     while let Ok(Frame::Complete(len)) = codec::frame(rest, u32::MAX) {
-        let Some((frame, after)) = rest.split_at_checked(len) else { break };
+        let Some((frame, after)) = rest.split_at_checked(len) else {
+            break;
+        };
         rest = after;
         let Ok(packet) = codec::decode(frame, client.version) else {
             write.extend_from_slice(frame);
             continue;
         };
-        let mut draft = PacketDraft::new(Hook::InterceptOutboundPacket, Some(client), &packet, &inner.session_settings);
+        let mut draft = PacketDraft::new(
+            Hook::InterceptOutboundPacket,
+            Some(client),
+            &packet,
+            &inner.session_settings,
+        );
         match ask_packet(chain, Hook::InterceptOutboundPacket, client, &mut draft) {
-            Decision::Drop(explained) | Decision::Deny(explained) => tracing::debug!(client_id = %client.client_id, "{explained}"),
+            Decision::Drop(explained) | Decision::Deny(explained) => {
+                tracing::debug!(client_id = %client.client_id, "{explained}")
+            }
             _ if draft.is_changed() => {
                 let before = write.len();
                 if codec::encode(&draft.packet(), client.version, write).is_err() {

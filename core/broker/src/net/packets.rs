@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::BytesMut;
-use hookmq_mqtt::packet::{Ack, AckProperties, Disconnect, Publish, SubAck, Subscribe, UnsubAck, Unsubscribe};
+use hookmq_mqtt::packet::{
+    Ack, AckProperties, Disconnect, Publish, SubAck, Subscribe, UnsubAck, Unsubscribe,
+};
 use hookmq_mqtt::property::UserProperties;
 use hookmq_mqtt::{DecodeError, Packet, PacketType, ProtocolVersion, QoS, ReasonCode, codec};
 use hookmq_plugin_api::{Field, Hook, Value};
@@ -58,7 +60,11 @@ pub(crate) struct End {
 
 impl End {
     /// The broker ends it.
-    pub(crate) fn by_broker(reason: ReasonCode, kind: DisconnectType, reason_string: Option<String>) -> Self {
+    pub(crate) fn by_broker(
+        reason: ReasonCode,
+        kind: DisconnectType,
+        reason_string: Option<String>,
+    ) -> Self {
         let mut disconnect = Disconnect::new(reason);
         disconnect.reason_string.clone_from(&reason_string);
         Self {
@@ -76,7 +82,10 @@ impl End {
 
     /// The connection was lost.
     pub(crate) fn lost() -> Self {
-        Self { disconnect: None, ..Self::by_broker(ReasonCode::UnspecifiedError, DisconnectType::NotClean, None) }
+        Self {
+            disconnect: None,
+            ..Self::by_broker(ReasonCode::UnspecifiedError, DisconnectType::NotClean, None)
+        }
     }
 
     pub(crate) fn kicked(kick: Kick) -> Self {
@@ -89,10 +98,20 @@ impl End {
 
     fn rejected(inner: &Inner, explained: &Explained) -> Self {
         let reason = reason_of(explained, PacketType::Disconnect);
-        let mut end = Self::by_broker(reason, DisconnectType::Rejected, inner.told(explained).map(str::to_owned));
+        let mut end = Self::by_broker(
+            reason,
+            DisconnectType::Rejected,
+            inner.told(explained).map(str::to_owned),
+        );
         if let Some(disconnect) = &mut end.disconnect {
-            disconnect.server_reference = explained.refusal.server_reference.as_ref().map(ToString::to_string);
-            disconnect.user_properties = crate::event::user_properties(&explained.refusal.user_properties).unwrap_or_default();
+            disconnect.server_reference = explained
+                .refusal
+                .server_reference
+                .as_ref()
+                .map(ToString::to_string);
+            disconnect.user_properties =
+                crate::event::user_properties(&explained.refusal.user_properties)
+                    .unwrap_or_default();
         }
         end
     }
@@ -100,19 +119,38 @@ impl End {
 
 impl From<ProtocolError> for End {
     fn from(error: ProtocolError) -> Self {
-        Self::by_broker(error.reason, DisconnectType::NotClean, Some(error.to_string()))
+        Self::by_broker(
+            error.reason,
+            DisconnectType::NotClean,
+            Some(error.to_string()),
+        )
     }
 }
 
 impl From<DecodeError> for End {
     fn from(error: DecodeError) -> Self {
-        Self::by_broker(error.reason_code(), DisconnectType::NotClean, Some(error.to_string()))
+        Self::by_broker(
+            error.reason_code(),
+            DisconnectType::NotClean,
+            Some(error.to_string()),
+        )
     }
 }
 
 impl Protocol {
-    pub(crate) fn new(inner: Arc<Inner>, connected: Connected, turn: Turn, maximum_packet_size: u32) -> Self {
-        let Connected { entry, client, control, maximum_qos, .. } = connected;
+    pub(crate) fn new(
+        inner: Arc<Inner>,
+        connected: Connected,
+        turn: Turn,
+        maximum_packet_size: u32,
+    ) -> Self {
+        let Connected {
+            entry,
+            client,
+            control,
+            maximum_qos,
+            ..
+        } = connected;
         let mut turn = turn;
         turn.client = Some(Arc::clone(&client));
         turn.session = Some(entry.session.clone());
@@ -131,17 +169,33 @@ impl Protocol {
     }
 
     /// Handles one whole packet without waiting, or says that it may have to.
-    pub(crate) fn handle(&mut self, chain: &Chain, frame: &[u8], now: Instant) -> Result<Flow, End> {
+    pub(crate) fn handle(
+        &mut self,
+        chain: &Chain,
+        frame: &[u8],
+        now: Instant,
+    ) -> Result<Flow, End> {
         let packet = codec::decode(frame, self.client.version)?;
         if !chain.listens(Hook::InterceptInboundPacket) {
             return self.handle_packet(chain, packet, frame, now);
         }
         let client = Arc::clone(&self.client);
         let inner = Arc::clone(&self.inner);
-        let mut draft = PacketDraft::new(Hook::InterceptInboundPacket, Some(&client), &packet, &inner.session_settings);
+        let mut draft = PacketDraft::new(
+            Hook::InterceptInboundPacket,
+            Some(&client),
+            &packet,
+            &inner.session_settings,
+        );
         match ask_packet(chain, Hook::InterceptInboundPacket, &client, &mut draft) {
             Decision::Disconnect(explained) => {
-                inner.explain(&explained, Origin { client: Some(&client), source: Source::Client });
+                inner.explain(
+                    &explained,
+                    Origin {
+                        client: Some(&client),
+                        source: Source::Client,
+                    },
+                );
                 Err(End::rejected(&inner, &explained))
             }
             Decision::Drop(explained) => {
@@ -151,40 +205,79 @@ impl Protocol {
             _ if draft.is_changed() => {
                 let changed = draft.packet();
                 let mut frame = BytesMut::new();
-                codec::encode(&changed, client.version, &mut frame)
-                    .map_err(|error| End::by_broker(ReasonCode::ImplementationSpecificError, DisconnectType::NotClean, Some(error.to_string())))?;
+                codec::encode(&changed, client.version, &mut frame).map_err(|error| {
+                    End::by_broker(
+                        ReasonCode::ImplementationSpecificError,
+                        DisconnectType::NotClean,
+                        Some(error.to_string()),
+                    )
+                })?;
                 self.handle_packet(chain, changed, &frame, now)
             }
             _ => self.handle_packet(chain, packet, frame, now),
         }
     }
 
-    fn handle_packet(&mut self, chain: &Chain, packet: Packet<'_>, frame: &[u8], now: Instant) -> Result<Flow, End> {
+    fn handle_packet(
+        &mut self,
+        chain: &Chain,
+        packet: Packet<'_>,
+        frame: &[u8],
+        now: Instant,
+    ) -> Result<Flow, End> {
         match packet {
             Packet::Publish(publish) => {
                 if chain.awaits(Hook::InterceptPublish) || chain.awaits(Hook::AuthorizePublish) {
                     return Ok(Flow::Await(frame.into()));
                 }
                 // Nothing in it awaits, so one poll ends it.
-                match futures_util::FutureExt::now_or_never(self.handle_publish(chain, publish, now)) {
+                match futures_util::FutureExt::now_or_never(
+                    self.handle_publish(chain, publish, now),
+                ) {
                     Some(result) => result?,
-                    None => return Err(End::by_broker(ReasonCode::UnspecifiedError, DisconnectType::NotClean, None)),
+                    None => {
+                        return Err(End::by_broker(
+                            ReasonCode::UnspecifiedError,
+                            DisconnectType::NotClean,
+                            None,
+                        ));
+                    }
                 }
             }
             Packet::PubAck(ack) => {
-                let done = self.entry.session.0.sending().handle_puback(ack.packet_identifier);
+                let done = self
+                    .entry
+                    .session
+                    .0
+                    .sending()
+                    .handle_puback(ack.packet_identifier);
                 self.acknowledged(done, "puback", &ack, now);
             }
             Packet::PubRec(ack) => {
-                let done = self.entry.session.0.sending().handle_pubrec(ack.packet_identifier, ack.reason);
+                let done = self
+                    .entry
+                    .session
+                    .0
+                    .sending()
+                    .handle_pubrec(ack.packet_identifier, ack.reason);
                 self.acknowledged(done, "pubrec", &ack, now);
             }
             Packet::PubComp(ack) => {
-                let done = self.entry.session.0.sending().handle_pubcomp(ack.packet_identifier);
+                let done = self
+                    .entry
+                    .session
+                    .0
+                    .sending()
+                    .handle_pubcomp(ack.packet_identifier);
                 self.acknowledged(done, "pubcomp", &ack, now);
             }
             Packet::PubRel(ack) => {
-                let reason = self.entry.session.0.receiving().handle_pubrel(ack.packet_identifier);
+                let reason = self
+                    .entry
+                    .session
+                    .0
+                    .receiving()
+                    .handle_pubrel(ack.packet_identifier);
                 self.reply(Packet::PubComp(Ack::new(ack.packet_identifier, reason)));
             }
             Packet::Subscribe(_) | Packet::Unsubscribe(_) => return Ok(Flow::Await(frame.into())),
@@ -197,14 +290,23 @@ impl Protocol {
             | Packet::UnsubAck(_)
             | Packet::PingResp
             | Packet::Auth(_) => {
-                return Err(ProtocolError { reason: ReasonCode::ProtocolError, clause: "MQTT-3.1.0-2" }.into());
+                return Err(ProtocolError {
+                    reason: ReasonCode::ProtocolError,
+                    clause: "MQTT-3.1.0-2",
+                }
+                .into());
             }
         }
         Ok(Flow::Next)
     }
 
     /// Handles a packet that may await: the connection's next packet waits for it, nobody else does.
-    pub(crate) async fn handle_awaiting(&mut self, chain: &Chain, frame: &[u8], now: Instant) -> Result<(), End> {
+    pub(crate) async fn handle_awaiting(
+        &mut self,
+        chain: &Chain,
+        frame: &[u8],
+        now: Instant,
+    ) -> Result<(), End> {
         match codec::decode(frame, self.client.version)? {
             Packet::Publish(publish) => self.handle_publish(chain, publish, now).await,
             Packet::Subscribe(subscribe) => self.handle_subscribe(chain, subscribe).await,
@@ -214,17 +316,34 @@ impl Protocol {
     }
 
     /// Step 3, then the broker's order, then step 10: the acknowledgement.
-    async fn handle_publish(&mut self, chain: &Chain, mut publish: Publish<'_>, now: Instant) -> Result<(), End> {
+    async fn handle_publish(
+        &mut self,
+        chain: &Chain,
+        mut publish: Publish<'_>,
+        now: Instant,
+    ) -> Result<(), End> {
         self.n_received += 1;
         if publish.qos > self.maximum_qos {
-            return Err(ProtocolError { reason: ReasonCode::QoSNotSupported, clause: "MQTT-3.2.2-11" }.into());
+            return Err(ProtocolError {
+                reason: ReasonCode::QoSNotSupported,
+                clause: "MQTT-3.2.2-11",
+            }
+            .into());
         }
         let settings = &self.inner.session_settings;
         if publish.retain && !settings.retain_available {
-            return Err(ProtocolError { reason: ReasonCode::RetainNotSupported, clause: "MQTT-3.2.2-14" }.into());
+            return Err(ProtocolError {
+                reason: ReasonCode::RetainNotSupported,
+                clause: "MQTT-3.2.2-14",
+            }
+            .into());
         }
         if let Err(why) = settings.check_topic(publish.topic) {
-            return Err(End::by_broker(ReasonCode::TopicNameInvalid, DisconnectType::NotClean, Some(why)));
+            return Err(End::by_broker(
+                ReasonCode::TopicNameInvalid,
+                DisconnectType::NotClean,
+                Some(why),
+            ));
         }
         let session = Arc::clone(&self.entry.session.0);
         let mut aliased = None;
@@ -245,9 +364,18 @@ impl Protocol {
             publish.topic = topic;
         }
         publish.properties.topic_alias = None;
-        let mut unsettled = Unsettled { session: &session, receipt };
-        let origin = Origin { client: Some(&self.client), source: Source::Client };
-        let outcome = self.inner.publish(chain, &mut self.turn, origin, publish, None, now).await;
+        let mut unsettled = Unsettled {
+            session: &session,
+            receipt,
+        };
+        let origin = Origin {
+            client: Some(&self.client),
+            source: Source::Client,
+        };
+        let outcome = self
+            .inner
+            .publish(chain, &mut self.turn, origin, publish, None, now)
+            .await;
         let receipt = unsettled.receipt.take();
         drop(unsettled);
         if let Some(explained) = &outcome.disconnect {
@@ -261,20 +389,38 @@ impl Protocol {
 
     /// The one answer to a PUBLISH: the broker owns the message now, or refuses it [MQTT-4.3.2-4, MQTT-4.3.3-8].
     fn settle(&mut self, receipt: &Receipt, outcome: Outcome) {
-        let Some((qos, identifier)) = receipt.answer() else { return };
+        let Some((qos, identifier)) = receipt.answer() else {
+            return;
+        };
         // 3.1.1 has no refusing acknowledgement: the message is acknowledged and not routed.
-        let reason = if self.client.version == ProtocolVersion::V311 { ReasonCode::Success } else { outcome.reason };
+        let reason = if self.client.version == ProtocolVersion::V311 {
+            ReasonCode::Success
+        } else {
+            outcome.reason
+        };
         self.entry.session.0.receiving().settle(receipt, reason);
         let mut ack = Ack::new(identifier, reason);
         if outcome.reason_string.is_some() || !outcome.user_properties.is_empty() {
-            ack.properties =
-                Some(Box::new(AckProperties { reason_string: outcome.reason_string, user_properties: outcome.user_properties }));
+            ack.properties = Some(Box::new(AckProperties {
+                reason_string: outcome.reason_string,
+                user_properties: outcome.user_properties,
+            }));
         }
-        self.reply(if qos == QoS::ExactlyOnce { Packet::PubRec(ack) } else { Packet::PubAck(ack) });
+        self.reply(if qos == QoS::ExactlyOnce {
+            Packet::PubRec(ack)
+        } else {
+            Packet::PubAck(ack)
+        });
     }
 
     /// A receiver's acknowledgement freed its window.
-    fn acknowledged(&mut self, done: Option<Arc<Message>>, packet_type: &'static str, ack: &Ack, now: Instant) {
+    fn acknowledged(
+        &mut self,
+        done: Option<Arc<Message>>,
+        packet_type: &'static str,
+        ack: &Ack,
+        now: Instant,
+    ) {
         let to = &self.entry.session;
         let mut lost = Vec::new();
         {
@@ -292,27 +438,54 @@ impl Protocol {
         if self.inner.hooks.listens(Hook::MessageAcknowledged) {
             let more = [
                 (Field::ClientId, Value::Text(&self.client.client_id)),
-                (Field::Username, Value::text(self.client.username.as_deref())),
+                (
+                    Field::Username,
+                    Value::text(self.client.username.as_deref()),
+                ),
                 (Field::PacketType, Value::Text(packet_type)),
                 (Field::ReasonCode, Value::Integer(ack.reason as i64)),
                 (Field::Completed, Value::Bool(!ack.reason.is_error())),
             ];
             let publish = message.as_publish(now);
-            self.inner.notify_message(Hook::MessageAcknowledged, &publish, message.source, message.sender.as_ref(), Some(to), &more);
+            self.inner.notify_message(
+                Hook::MessageAcknowledged,
+                &publish,
+                message.source,
+                message.sender.as_ref(),
+                Some(to),
+                &more,
+            );
         }
     }
 
     async fn handle_subscribe(&mut self, chain: &Chain, subscribe: Subscribe) -> Result<(), End> {
-        let mut answer = SubAck::new(subscribe.packet_identifier, Vec::with_capacity(subscribe.subscriptions.len()));
+        let mut answer = SubAck::new(
+            subscribe.packet_identifier,
+            Vec::with_capacity(subscribe.subscriptions.len()),
+        );
         let mut replays = Vec::new();
         for asked in &subscribe.subscriptions {
             // [MQTT-3.8.3-4]
             if asked.options.no_local && asked.topic_filter.starts_with("$share/") {
-                return Err(ProtocolError { reason: ReasonCode::ProtocolError, clause: "MQTT-3.8.3-4" }.into());
+                return Err(ProtocolError {
+                    reason: ReasonCode::ProtocolError,
+                    clause: "MQTT-3.8.3-4",
+                }
+                .into());
             }
             let identifier = subscribe.subscription_identifier;
             let properties = subscribe.user_properties.as_ref();
-            let outcome = self.inner.subscribe(chain, &self.entry, &self.client, asked, identifier, properties).await;
+            let outcome = self
+                .inner
+                .subscribe(
+                    chain,
+                    &self.entry,
+                    &self.client,
+                    asked,
+                    identifier,
+                    properties,
+                )
+                .await;
             if let Some(explained) = &outcome.disconnect {
                 return Err(End::rejected(&self.inner, explained));
             }
@@ -326,11 +499,21 @@ impl Protocol {
         Ok(())
     }
 
-    async fn handle_unsubscribe(&mut self, chain: &Chain, unsubscribe: Unsubscribe) -> Result<(), End> {
-        let mut answer = UnsubAck::new(unsubscribe.packet_identifier, Vec::with_capacity(unsubscribe.topic_filters.len()));
+    async fn handle_unsubscribe(
+        &mut self,
+        chain: &Chain,
+        unsubscribe: Unsubscribe,
+    ) -> Result<(), End> {
+        let mut answer = UnsubAck::new(
+            unsubscribe.packet_identifier,
+            Vec::with_capacity(unsubscribe.topic_filters.len()),
+        );
         for filter in &unsubscribe.topic_filters {
             let properties = unsubscribe.user_properties.as_ref();
-            let outcome = self.inner.unsubscribe(chain, &self.entry, &self.client, filter, properties).await;
+            let outcome = self
+                .inner
+                .unsubscribe(chain, &self.entry, &self.client, filter, properties)
+                .await;
             if let Some(explained) = &outcome.disconnect {
                 return Err(End::rejected(&self.inner, explained));
             }
@@ -345,9 +528,17 @@ impl Protocol {
     /// The client says goodbye [MQTT-3.14.4-2].
     fn handle_disconnect(&self, disconnect: Disconnect) -> End {
         let was_zero = self.entry.state.lock().session_expiry_interval == 0;
-        if was_zero && disconnect.session_expiry_interval.is_some_and(|interval| interval > 0) {
+        if was_zero
+            && disconnect
+                .session_expiry_interval
+                .is_some_and(|interval| interval > 0)
+        {
             // A Session that was to end with the connection cannot be kept any more (section 3.14.2.2.2 of MQTT 5.0).
-            return ProtocolError { reason: ReasonCode::ProtocolError, clause: "MQTT-3.14.2-2" }.into();
+            return ProtocolError {
+                reason: ReasonCode::ProtocolError,
+                clause: "MQTT-3.14.2-2",
+            }
+            .into();
         }
         End {
             disconnect: None,
@@ -364,10 +555,18 @@ impl Protocol {
 
     /// Hands the next page of retained messages over, as long as nothing else waits; true if there may be more.
     pub(crate) fn replay(&mut self, chain: &Chain, now: Instant) -> bool {
-        let Some(replay) = self.replays.front_mut() else { return false };
+        let Some(replay) = self.replays.front_mut() else {
+            return false;
+        };
         let mut found = Vec::new();
-        let budget = crate::router::Budget { n_messages: 256, n_visits: 4096 };
-        let progress = self.inner.retained.collect_matching(&mut replay.cursor, budget, &mut found);
+        let budget = crate::router::Budget {
+            n_messages: 256,
+            n_visits: 4096,
+        };
+        let progress = self
+            .inner
+            .retained
+            .collect_matching(&mut replay.cursor, budget, &mut found);
         let subscription = replay.subscription;
         if progress == crate::router::Progress::Done {
             self.replays.pop_front();
@@ -375,10 +574,19 @@ impl Protocol {
         for message in &found {
             if message.is_expired(now) {
                 // It goes for good, unless another has come meanwhile.
-                self.inner.retained.clear_if(&message.topic, |present| Arc::ptr_eq(present, message));
+                self.inner
+                    .retained
+                    .clear_if(&message.topic, |present| Arc::ptr_eq(present, message));
                 continue;
             }
-            self.inner.offer_retained(chain, &mut self.turn, &self.entry.session, message, subscription, now);
+            self.inner.offer_retained(
+                chain,
+                &mut self.turn,
+                &self.entry.session,
+                message,
+                subscription,
+                now,
+            );
         }
         !self.replays.is_empty()
     }
@@ -411,7 +619,9 @@ impl Protocol {
     pub(crate) fn end_turn(&mut self) {
         self.turn.wake();
         if self.n_received > 0 {
-            self.inner.stats.received(std::mem::take(&mut self.n_received));
+            self.inner
+                .stats
+                .received(std::mem::take(&mut self.n_received));
         }
     }
 }
@@ -426,28 +636,47 @@ struct Unsettled<'a> {
 impl Drop for Unsettled<'_> {
     fn drop(&mut self) {
         if let Some(receipt) = &self.receipt {
-            self.session.receiving().settle(receipt, ReasonCode::UnspecifiedError);
+            self.session
+                .receiving()
+                .settle(receipt, ReasonCode::UnspecifiedError);
         }
     }
 }
 
 /// Asks `intercept_inbound_packet` or `intercept_outbound_packet`.
-pub(crate) fn ask_packet(chain: &Chain, hook: Hook, client: &ClientInfo, draft: &mut PacketDraft<'_>) -> Decision {
+pub(crate) fn ask_packet(
+    chain: &Chain,
+    hook: Hook,
+    client: &ClientInfo,
+    draft: &mut PacketDraft<'_>,
+) -> Decision {
     let (topic, qos, size) = {
         let event = hookmq_plugin_api::Event::get;
         let topic = event(draft, Field::Topic).as_text().map(str::to_owned);
-        let qos = event(draft, Field::Qos).as_integer().and_then(|qos| u8::try_from(qos).ok());
-        let size = event(draft, Field::PayloadSize).as_integer().and_then(|size| usize::try_from(size).ok());
+        let qos = event(draft, Field::Qos)
+            .as_integer()
+            .and_then(|qos| u8::try_from(qos).ok());
+        let size = event(draft, Field::PayloadSize)
+            .as_integer()
+            .and_then(|size| usize::try_from(size).ok());
         (topic, qos, size)
     };
-    let scope = Scope { client_id: &client.client_id, listener: &client.listener, topic: topic.as_deref(), qos, size };
+    let scope = Scope {
+        client_id: &client.client_id,
+        listener: &client.listener,
+        topic: topic.as_deref(),
+        qos,
+        size,
+    };
     chain.filter(hook, &scope, draft)
 }
 
 /// Takes Reason String and User Properties out of an answer.
 fn strip(packet: &mut Packet<'_>) {
     match packet {
-        Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubRel(ack) | Packet::PubComp(ack) => ack.properties = None,
+        Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubRel(ack) | Packet::PubComp(ack) => {
+            ack.properties = None
+        }
         Packet::SubAck(suback) => {
             suback.reason_string = None;
             suback.user_properties = UserProperties::new();

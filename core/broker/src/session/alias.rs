@@ -17,20 +17,34 @@ pub(super) struct InboundAliases {
 
 impl InboundAliases {
     pub(super) fn new(maximum: u16) -> Self {
-        Self { topics: Vec::new(), maximum }
+        Self {
+            topics: Vec::new(),
+            maximum,
+        }
     }
 
     /// Resolves an alias to its Topic Name; with a Topic Name given, sets it.
-    pub(super) fn resolve(&mut self, alias: NonZeroU16, topic: &str) -> Result<TopicName, ProtocolError> {
+    pub(super) fn resolve(
+        &mut self,
+        alias: NonZeroU16,
+        topic: &str,
+    ) -> Result<TopicName, ProtocolError> {
         if alias.get() > self.maximum {
-            return Err(ProtocolError::new(ReasonCode::TopicAliasInvalid, "MQTT-3.3.2-9"));
+            return Err(ProtocolError::new(
+                ReasonCode::TopicAliasInvalid,
+                "MQTT-3.3.2-9",
+            ));
         }
         let place = usize::from(alias.get()) - 1;
         if topic.is_empty() {
             let known = self.topics.get(place).and_then(Option::as_ref);
-            return known.cloned().ok_or(ProtocolError::new(ReasonCode::ProtocolError, "MQTT-3.3.2-7"));
+            return known.cloned().ok_or(ProtocolError::new(
+                ReasonCode::ProtocolError,
+                "MQTT-3.3.2-7",
+            ));
         }
-        let name = TopicName::parse(topic).map_err(|_| ProtocolError::new(ReasonCode::TopicNameInvalid, "MQTT-3.3.2-2"))?;
+        let name = TopicName::parse(topic)
+            .map_err(|_| ProtocolError::new(ReasonCode::TopicNameInvalid, "MQTT-3.3.2-2"))?;
         if self.topics.len() <= place {
             self.topics.resize(place + 1, None);
         }
@@ -61,7 +75,10 @@ pub(super) enum Sent {
 impl OutboundAliases {
     /// At most as many as the client allows, and as the broker likes to remember.
     pub(super) fn new(allowed: u16, maximum: u16) -> Self {
-        Self { by_topic: HashMap::default(), maximum: allowed.min(maximum) }
+        Self {
+            by_topic: HashMap::default(),
+            maximum: allowed.min(maximum),
+        }
     }
 
     /// How to send this topic now.
@@ -72,7 +89,9 @@ impl OutboundAliases {
         if let Some(alias) = self.by_topic.get(topic) {
             return Sent::Alias(*alias);
         }
-        let next = u16::try_from(self.by_topic.len() + 1).ok().and_then(NonZeroU16::new);
+        let next = u16::try_from(self.by_topic.len() + 1)
+            .ok()
+            .and_then(NonZeroU16::new);
         match next.filter(|next| next.get() <= self.maximum) {
             // A name no longer than the alias property saves nothing.
             Some(next) if topic.len() > 3 => {

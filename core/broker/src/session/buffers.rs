@@ -18,7 +18,8 @@ thread_local! {
 
 /// An empty buffer with some capacity.
 pub(crate) fn take() -> BytesMut {
-    POOL.with_borrow_mut(Vec::pop).unwrap_or_else(|| BytesMut::with_capacity(FIRST_CAPACITY))
+    POOL.with_borrow_mut(Vec::pop)
+        .unwrap_or_else(|| BytesMut::with_capacity(FIRST_CAPACITY))
 }
 
 /// Gives a buffer back; what it holds is dropped.

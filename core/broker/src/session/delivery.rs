@@ -20,6 +20,10 @@ pub(crate) struct Delivery {
 impl Delivery {
     /// A copy with this QoS and nothing else.
     pub(crate) fn plain(qos: QoS) -> Self {
-        Self { qos, retain: false, identifiers: Identifiers::new() }
+        Self {
+            qos,
+            retain: false,
+            identifiers: Identifiers::new(),
+        }
     }
 }

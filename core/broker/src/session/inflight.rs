@@ -43,7 +43,11 @@ impl Inflight {
     const MAXIMUM_SPAN: usize = 16_384;
 
     pub(super) const fn new() -> Self {
-        Self { slots: VecDeque::new(), oldest: PacketIdentifier::FIRST, n_waiting: 0 }
+        Self {
+            slots: VecDeque::new(),
+            oldest: PacketIdentifier::FIRST,
+            n_waiting: 0,
+        }
     }
 
     /// Unacknowledged messages.
@@ -59,8 +63,16 @@ impl Inflight {
     /// Takes a message in and names it.
     pub(super) fn push(&mut self, message: Arc<Message>, delivery: Delivery) -> PacketIdentifier {
         let identifier = self.identifier_at(self.slots.len());
-        let awaits = if delivery.qos == QoS::ExactlyOnce { Awaits::PubRec } else { Awaits::PubAck };
-        self.slots.push_back(Some(Box::new(Slot { message, delivery, awaits })));
+        let awaits = if delivery.qos == QoS::ExactlyOnce {
+            Awaits::PubRec
+        } else {
+            Awaits::PubAck
+        };
+        self.slots.push_back(Some(Box::new(Slot {
+            message,
+            delivery,
+            awaits,
+        })));
         self.n_waiting += 1;
         identifier
     }
@@ -102,12 +114,22 @@ impl Inflight {
     fn identifier_at(&self, place: usize) -> PacketIdentifier {
         // 1 to 65 535 in a ring; the span is far below its length.
         let number = (usize::from(self.oldest.get()) - 1 + place) % usize::from(u16::MAX) + 1;
-        u16::try_from(number).ok().and_then(PacketIdentifier::new).unwrap_or(PacketIdentifier::FIRST)
+        u16::try_from(number)
+            .ok()
+            .and_then(PacketIdentifier::new)
+            .unwrap_or(PacketIdentifier::FIRST)
     }
 
     fn place_of(&self, identifier: PacketIdentifier) -> usize {
-        let (from, to) = (usize::from(self.oldest.get()), usize::from(identifier.get()));
-        if to >= from { to - from } else { to + usize::from(u16::MAX) - from }
+        let (from, to) = (
+            usize::from(self.oldest.get()),
+            usize::from(identifier.get()),
+        );
+        if to >= from {
+            to - from
+        } else {
+            to + usize::from(u16::MAX) - from
+        }
     }
 }
 
@@ -117,11 +139,17 @@ mod tests {
     use crate::session::tests::message;
 
     fn push(inflight: &mut Inflight) -> u16 {
-        inflight.push(message("t", QoS::AtLeastOnce), Delivery::plain(QoS::AtLeastOnce)).get()
+        inflight
+            .push(
+                message("t", QoS::AtLeastOnce),
+                Delivery::plain(QoS::AtLeastOnce),
+            )
+            .get()
     }
 
     fn ack(inflight: &mut Inflight, identifier: u16) -> bool {
-        PacketIdentifier::new(identifier).is_some_and(|identifier| inflight.remove(identifier).is_some())
+        PacketIdentifier::new(identifier)
+            .is_some_and(|identifier| inflight.remove(identifier).is_some())
     }
 
     // [MQTT-2.2.1-4]
@@ -145,7 +173,13 @@ mod tests {
             push(&mut inflight);
         }
         assert!(ack(&mut inflight, 3) && ack(&mut inflight, 2));
-        assert_eq!(inflight.iter().map(|(identifier, _)| identifier.get()).collect::<Vec<_>>(), [1, 4, 5]);
+        assert_eq!(
+            inflight
+                .iter()
+                .map(|(identifier, _)| identifier.get())
+                .collect::<Vec<_>>(),
+            [1, 4, 5]
+        );
         assert!(ack(&mut inflight, 1));
         assert_eq!(inflight.slots.len(), 2);
         assert_eq!(push(&mut inflight), 6);

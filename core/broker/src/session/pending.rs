@@ -50,7 +50,13 @@ impl Pending {
     }
 
     /// Queues within the limits, by the rule for a full queue.
-    pub(super) fn push(&mut self, waiting: Waiting, maximum: usize, maximum_bytes: usize, rule: QueueFull) -> Push {
+    pub(super) fn push(
+        &mut self,
+        waiting: Waiting,
+        maximum: usize,
+        maximum_bytes: usize,
+        rule: QueueFull,
+    ) -> Push {
         let size = waiting.message.size();
         let mut overwritten = Vec::new();
         while self.queue.len() >= maximum || self.bytes + size > maximum_bytes {
@@ -65,7 +71,11 @@ impl Pending {
         self.bytes += size;
         self.n_qos0 += usize::from(waiting.delivery.qos == QoS::AtMostOnce);
         self.queue.push_back(waiting);
-        if overwritten.is_empty() { Push::Queued } else { Push::Overwrote(overwritten) }
+        if overwritten.is_empty() {
+            Push::Queued
+        } else {
+            Push::Overwrote(overwritten)
+        }
     }
 
     pub(super) fn front(&self) -> Option<&Waiting> {
@@ -83,7 +93,10 @@ impl Pending {
         if self.n_qos0 == 0 {
             return None;
         }
-        let at = self.queue.iter().position(|waiting| waiting.delivery.qos == QoS::AtMostOnce)?;
+        let at = self
+            .queue
+            .iter()
+            .position(|waiting| waiting.delivery.qos == QoS::AtMostOnce)?;
         let waiting = self.queue.remove(at)?;
         self.forget(&waiting);
         Some(waiting)

@@ -49,7 +49,11 @@ pub(crate) struct Receiving {
 
 impl Receiving {
     pub(crate) fn new(settings: Arc<SessionSettings>) -> Self {
-        Self { settings, aliases: InboundAliases::default(), received: Received::default() }
+        Self {
+            settings,
+            aliases: InboundAliases::default(),
+            received: Received::default(),
+        }
     }
 
     /// A Network Connection is up; aliases begin anew.
@@ -63,23 +67,35 @@ impl Receiving {
     }
 
     /// Judges a PUBLISH: resolves its alias, checks Receive Maximum, finds duplicates.
-    pub(crate) fn handle_publish(&mut self, publish: &Publish<'_>) -> Result<Inbound, ProtocolError> {
+    pub(crate) fn handle_publish(
+        &mut self,
+        publish: &Publish<'_>,
+    ) -> Result<Inbound, ProtocolError> {
         let topic = match publish.properties.topic_alias {
             Some(alias) => Some(self.aliases.resolve(alias, publish.topic)?),
             None => None,
         };
-        let receipt = Receipt { qos: publish.qos, identifier: publish.packet_identifier };
+        let receipt = Receipt {
+            qos: publish.qos,
+            identifier: publish.packet_identifier,
+        };
         if publish.qos != QoS::ExactlyOnce {
             return Ok(Inbound::New(receipt, topic));
         }
         let Some(identifier) = publish.packet_identifier else {
-            return Err(ProtocolError::new(ReasonCode::MalformedPacket, "MQTT-2.2.1-3"));
+            return Err(ProtocolError::new(
+                ReasonCode::MalformedPacket,
+                "MQTT-2.2.1-3",
+            ));
         };
         if let Some(reason) = self.received.get(identifier) {
             return Ok(Inbound::Again(identifier, reason));
         }
         if self.received.len() >= usize::from(self.settings.receive_maximum) {
-            return Err(ProtocolError::new(ReasonCode::ReceiveMaximumExceeded, "MQTT-3.3.4-9"));
+            return Err(ProtocolError::new(
+                ReasonCode::ReceiveMaximumExceeded,
+                "MQTT-3.3.4-9",
+            ));
         }
         // Remembered before the message goes on its way, so that a copy on a new connection cannot pass beside it.
         self.received.insert(identifier, ReasonCode::Success);
@@ -99,6 +115,10 @@ impl Receiving {
 
     /// PUBREL: the identifier may be used again. The reason for PUBCOMP [MQTT-4.3.3-11].
     pub(crate) fn handle_pubrel(&mut self, identifier: PacketIdentifier) -> ReasonCode {
-        if self.received.remove(identifier) { ReasonCode::Success } else { ReasonCode::PacketIdentifierNotFound }
+        if self.received.remove(identifier) {
+            ReasonCode::Success
+        } else {
+            ReasonCode::PacketIdentifierNotFound
+        }
     }
 }

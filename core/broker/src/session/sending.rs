@@ -51,8 +51,14 @@ pub enum DropReason {
 
 impl DropReason {
     /// All reasons, in order.
-    pub const ALL: [Self; 6] =
-        [Self::QueueFull, Self::Expired, Self::TooLarge, Self::OfflineQos0, Self::Plugin, Self::SessionEnded];
+    pub const ALL: [Self; 6] = [
+        Self::QueueFull,
+        Self::Expired,
+        Self::TooLarge,
+        Self::OfflineQos0,
+        Self::Plugin,
+        Self::SessionEnded,
+    ];
 
     /// The word.
     #[must_use]
@@ -128,10 +134,18 @@ impl Sending {
         self.connected = true;
         self.peer = peer;
         self.hold = hold;
-        let allowed = if peer.version == ProtocolVersion::V5 { peer.topic_alias_maximum } else { 0 };
+        let allowed = if peer.version == ProtocolVersion::V5 {
+            peer.topic_alias_maximum
+        } else {
+            0
+        };
         self.aliases = OutboundAliases::new(allowed, self.settings.outbound_topic_alias_maximum);
         self.outbox.clear();
-        self.resend = self.inflight.iter().map(|(identifier, _)| identifier).collect();
+        self.resend = self
+            .inflight
+            .iter()
+            .map(|(identifier, _)| identifier)
+            .collect();
         let mut lost = Vec::new();
         self.refill(now, &mut lost);
         lost
@@ -189,7 +203,11 @@ impl Sending {
     /// While holding: the next message that may be sent now. The connection's task asks the plugins and then sends it with
     /// [`Sending::send_waiting`].
     pub(crate) fn next_held(&mut self, now: Instant, lost: &mut Vec<Lost>) -> Option<Waiting> {
-        if self.hold { self.take_sendable(now, lost) } else { None }
+        if self.hold {
+            self.take_sendable(now, lost)
+        } else {
+            None
+        }
     }
 
     /// Sends a message that was taken with [`Sending::next_held`].
@@ -201,7 +219,10 @@ impl Sending {
             self.send_kept(message.as_publish(now), &message, waiting.delivery.clone())
         };
         if !sent {
-            lost.push(Lost { waiting, reason: DropReason::TooLarge });
+            lost.push(Lost {
+                waiting,
+                reason: DropReason::TooLarge,
+            });
         }
     }
 
@@ -216,12 +237,18 @@ impl Sending {
 
     /// PUBACK: the message that is done now. `None` for an identifier that waits for none.
     pub(crate) fn handle_puback(&mut self, identifier: PacketIdentifier) -> Option<Arc<Message>> {
-        self.inflight.get_mut(identifier).filter(|slot| slot.awaits == Awaits::PubAck)?;
+        self.inflight
+            .get_mut(identifier)
+            .filter(|slot| slot.awaits == Awaits::PubAck)?;
         self.inflight.remove(identifier).map(|slot| slot.message)
     }
 
     /// PUBREC: answers with PUBREL [MQTT-4.3.3-4]; a refusal ends the delivery and gives its message.
-    pub(crate) fn handle_pubrec(&mut self, identifier: PacketIdentifier, reason: ReasonCode) -> Option<Arc<Message>> {
+    pub(crate) fn handle_pubrec(
+        &mut self,
+        identifier: PacketIdentifier,
+        reason: ReasonCode,
+    ) -> Option<Arc<Message>> {
         let answer = match self.inflight.get_mut(identifier) {
             Some(slot) if slot.awaits == Awaits::PubRec && reason.is_error() => {
                 return self.inflight.remove(identifier).map(|slot| slot.message);
@@ -239,13 +266,19 @@ impl Sending {
 
     /// PUBCOMP: the message that is done now.
     pub(crate) fn handle_pubcomp(&mut self, identifier: PacketIdentifier) -> Option<Arc<Message>> {
-        self.inflight.get_mut(identifier).filter(|slot| slot.awaits == Awaits::PubComp)?;
+        self.inflight
+            .get_mut(identifier)
+            .filter(|slot| slot.awaits == Awaits::PubComp)?;
         self.inflight.remove(identifier).map(|slot| slot.message)
     }
 
     /// Queued and inflight messages whose Session ends, oldest first.
     pub(crate) fn drain(&mut self) -> Vec<Arc<Message>> {
-        let mut all: Vec<_> = self.inflight.iter().map(|(_, slot)| Arc::clone(&slot.message)).collect();
+        let mut all: Vec<_> = self
+            .inflight
+            .iter()
+            .map(|(_, slot)| Arc::clone(&slot.message))
+            .collect();
         while let Some(waiting) = self.pending.pop() {
             all.push(waiting.message);
         }
@@ -281,7 +314,9 @@ impl Sending {
             && self.inflight.len() - self.resend.len().min(self.inflight.len()) < window
             && let Some(identifier) = self.resend.pop_front()
         {
-            let Some(slot) = self.inflight.get_mut(identifier) else { continue };
+            let Some(slot) = self.inflight.get_mut(identifier) else {
+                continue;
+            };
             if slot.awaits == Awaits::PubComp {
                 self.put(&Packet::PubRel(Ack::new(identifier, ReasonCode::Success)));
                 continue;
@@ -293,7 +328,11 @@ impl Sending {
     }
 
     fn next_sendable(&mut self, now: Instant, lost: &mut Vec<Lost>) -> Option<Waiting> {
-        if self.hold { None } else { self.take_sendable(now, lost) }
+        if self.hold {
+            None
+        } else {
+            self.take_sendable(now, lost)
+        }
     }
 
     /// The oldest waiting message that window and outbox let through; QoS 0 ones may pass those that wait for the window.
@@ -309,7 +348,10 @@ impl Sending {
                 self.pending.pop_qos0()?
             };
             if waiting.message.is_expired(now) {
-                lost.push(Lost { waiting, reason: DropReason::Expired });
+                lost.push(Lost {
+                    waiting,
+                    reason: DropReason::Expired,
+                });
                 continue;
             }
             return Some(waiting);
@@ -318,10 +360,19 @@ impl Sending {
     }
 
     fn queue(&mut self, offer: &Offer<'_>, delivery: Delivery) -> Offered {
-        let waiting = Waiting { message: Arc::clone(offer.message()), delivery };
+        let waiting = Waiting {
+            message: Arc::clone(offer.message()),
+            delivery,
+        };
         let settings = &self.settings;
-        let (maximum, bytes) = (settings.maximum_queued_messages, settings.maximum_queued_bytes);
-        match self.pending.push(waiting, maximum, bytes, settings.queue_full) {
+        let (maximum, bytes) = (
+            settings.maximum_queued_messages,
+            settings.maximum_queued_bytes,
+        );
+        match self
+            .pending
+            .push(waiting, maximum, bytes, settings.queue_full)
+        {
             Push::Queued => Offered::Queued,
             Push::Overwrote(oldest) => Offered::Overwrote(oldest),
             Push::Full => Offered::Dropped(DropReason::QueueFull),
@@ -329,7 +380,12 @@ impl Sending {
     }
 
     /// Encodes a QoS 1 or 2 message and keeps it until it is acknowledged; false if it is too large for the client.
-    fn send_kept(&mut self, publish: Publish<'_>, message: &Arc<Message>, delivery: Delivery) -> bool {
+    fn send_kept(
+        &mut self,
+        publish: Publish<'_>,
+        message: &Arc<Message>,
+        delivery: Delivery,
+    ) -> bool {
         let identifier = self.inflight.next_identifier();
         if !self.encode(publish, &delivery, Some((identifier, false))) {
             return false;
@@ -339,7 +395,12 @@ impl Sending {
     }
 
     /// Encodes into the outbox, for QoS 1 and 2 with identifier and DUP; false if it is too large for the client.
-    fn encode(&mut self, publish: Publish<'_>, delivery: &Delivery, again: Option<(PacketIdentifier, bool)>) -> bool {
+    fn encode(
+        &mut self,
+        publish: Publish<'_>,
+        delivery: &Delivery,
+        again: Option<(PacketIdentifier, bool)>,
+    ) -> bool {
         let mut publish = outgoing(publish, delivery);
         if let Some((identifier, dup)) = again {
             publish.packet_identifier = Some(identifier);
@@ -387,7 +448,11 @@ impl Sending {
     }
 
     fn window(&self) -> usize {
-        usize::from(self.peer.receive_maximum.min(self.settings.maximum_inflight))
+        usize::from(
+            self.peer
+                .receive_maximum
+                .min(self.settings.maximum_inflight),
+        )
     }
 }
 

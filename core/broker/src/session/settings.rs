@@ -87,13 +87,20 @@ impl SessionSettings {
     /// Whether a Topic Name or Topic Filter is within the limits.
     pub(crate) fn check_topic(&self, text: &str) -> Result<(), String> {
         if text.len() > self.maximum_topic_bytes {
-            return Err(format!("topic: {} bytes are over maximum_topic_bytes = {}", text.len(), self.maximum_topic_bytes));
+            return Err(format!(
+                "topic: {} bytes are over maximum_topic_bytes = {}",
+                text.len(),
+                self.maximum_topic_bytes
+            ));
         }
         // Levels are separators and one; a text no longer than the limit cannot have more of them.
         if text.len() >= self.maximum_topic_levels {
             let levels = text.bytes().filter(|byte| *byte == b'/').count() + 1;
             if levels > self.maximum_topic_levels {
-                return Err(format!("topic: {levels} levels are over maximum_topic_levels = {}", self.maximum_topic_levels));
+                return Err(format!(
+                    "topic: {levels} levels are over maximum_topic_levels = {}",
+                    self.maximum_topic_levels
+                ));
             }
         }
         Ok(())

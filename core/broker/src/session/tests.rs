@@ -78,7 +78,12 @@ impl Client {
     }
 
     fn connect(&mut self) {
-        let peer = Peer { version: self.version, receive_maximum: self.window, maximum_packet_size: u32::MAX, topic_alias_maximum: 3 };
+        let peer = Peer {
+            version: self.version,
+            receive_maximum: self.window,
+            maximum_packet_size: u32::MAX,
+            topic_alias_maximum: 3,
+        };
         self.session.sending().attach(peer, false, self.now);
         self.connected = true;
         self.pump();
@@ -94,7 +99,10 @@ impl Client {
 
     fn offer(&mut self, qos: QoS, payload: &str) -> Offered {
         let message = numbered("a/topic", qos, payload.as_bytes());
-        let offered = self.session.sending().offer(&Offer::of(&message, self.now), Delivery::plain(qos));
+        let offered = self
+            .session
+            .sending()
+            .offer(&Offer::of(&message, self.now), Delivery::plain(qos));
         self.pump();
         offered
     }
@@ -114,11 +122,14 @@ impl Client {
 
     /// The client takes one packet off the wire.
     fn receive(&mut self) {
-        let Some(frame) = self.wire.pop_front() else { return };
+        let Some(frame) = self.wire.pop_front() else {
+            return;
+        };
         match codec::decode(&frame, self.version).unwrap() {
             Packet::Publish(publish) => self.receive_publish(&publish),
             Packet::PubRel(ack) => {
-                self.received.retain(|identifier| *identifier != ack.packet_identifier);
+                self.received
+                    .retain(|identifier| *identifier != ack.packet_identifier);
                 self.back.push_back(Reply::PubComp(ack.packet_identifier));
             }
             other => panic!("{other:?}"),
@@ -127,7 +138,9 @@ impl Client {
 
     fn receive_publish(&mut self, publish: &Publish<'_>) {
         let text = String::from_utf8(publish.payload.to_vec()).unwrap();
-        let Some(identifier) = publish.packet_identifier else { return self.delivered.push(text) };
+        let Some(identifier) = publish.packet_identifier else {
+            return self.delivered.push(text);
+        };
         if publish.qos == QoS::AtLeastOnce {
             // Delivered again only if it says that it may be.
             assert!(publish.dup || !self.delivered.contains(&text));
@@ -140,16 +153,25 @@ impl Client {
             self.received.push(identifier);
             self.delivered.push(text);
         }
-        assert!(self.received.len() <= usize::from(self.window), "Receive Maximum");
+        assert!(
+            self.received.len() <= usize::from(self.window),
+            "Receive Maximum"
+        );
         self.back.push_back(Reply::PubRec(identifier));
     }
 
     /// The broker takes one acknowledgement off the wire.
     fn acknowledge(&mut self) {
-        let Some(reply) = self.back.pop_front() else { return };
+        let Some(reply) = self.back.pop_front() else {
+            return;
+        };
         match reply {
             Reply::PubAck(identifier) => drop(self.session.sending().handle_puback(identifier)),
-            Reply::PubRec(identifier) => drop(self.session.sending().handle_pubrec(identifier, ReasonCode::Success)),
+            Reply::PubRec(identifier) => drop(
+                self.session
+                    .sending()
+                    .handle_pubrec(identifier, ReasonCode::Success),
+            ),
             Reply::PubComp(identifier) => drop(self.session.sending().handle_pubcomp(identifier)),
         }
         self.pump();
@@ -242,42 +264,76 @@ fn publish(identifier: u16, qos: QoS) -> Publish<'static> {
 fn a_qos_2_message_that_came_before_is_answered_and_not_delivered_until_it_is_released() {
     let session = Session::new("c".into(), &Arc::new(SessionSettings::default()));
     let mut receiving = session.receiving();
-    let Ok(Inbound::New(receipt, None)) = receiving.handle_publish(&publish(7, QoS::ExactlyOnce)) else { panic!("new") };
+    let Ok(Inbound::New(receipt, None)) = receiving.handle_publish(&publish(7, QoS::ExactlyOnce))
+    else {
+        panic!("new")
+    };
     receiving.settle(&receipt, ReasonCode::Success);
-    assert!(matches!(receiving.handle_publish(&publish(7, QoS::ExactlyOnce)), Ok(Inbound::Again(_, ReasonCode::Success))));
+    assert!(matches!(
+        receiving.handle_publish(&publish(7, QoS::ExactlyOnce)),
+        Ok(Inbound::Again(_, ReasonCode::Success))
+    ));
     let identifier = PacketIdentifier::new(7).unwrap();
     assert_eq!(receiving.handle_pubrel(identifier), ReasonCode::Success);
-    assert_eq!(receiving.handle_pubrel(identifier), ReasonCode::PacketIdentifierNotFound);
-    assert!(matches!(receiving.handle_publish(&publish(7, QoS::ExactlyOnce)), Ok(Inbound::New(..))));
+    assert_eq!(
+        receiving.handle_pubrel(identifier),
+        ReasonCode::PacketIdentifierNotFound
+    );
+    assert!(matches!(
+        receiving.handle_publish(&publish(7, QoS::ExactlyOnce)),
+        Ok(Inbound::New(..))
+    ));
 }
 
 #[test]
 fn a_refused_qos_2_message_frees_its_identifier() {
     let session = Session::new("c".into(), &Arc::new(SessionSettings::default()));
     let mut receiving = session.receiving();
-    let Ok(Inbound::New(receipt, None)) = receiving.handle_publish(&publish(7, QoS::ExactlyOnce)) else { panic!("new") };
+    let Ok(Inbound::New(receipt, None)) = receiving.handle_publish(&publish(7, QoS::ExactlyOnce))
+    else {
+        panic!("new")
+    };
     receiving.settle(&receipt, ReasonCode::NotAuthorized);
-    assert!(matches!(receiving.handle_publish(&publish(7, QoS::ExactlyOnce)), Ok(Inbound::New(..))));
+    assert!(matches!(
+        receiving.handle_publish(&publish(7, QoS::ExactlyOnce)),
+        Ok(Inbound::New(..))
+    ));
 }
 
 // [MQTT-3.3.4-9]
 #[test]
 fn more_qos_2_messages_than_receive_maximum_are_a_protocol_error() {
-    let settings = SessionSettings { receive_maximum: 2, ..SessionSettings::default() };
+    let settings = SessionSettings {
+        receive_maximum: 2,
+        ..SessionSettings::default()
+    };
     let session = Session::new("c".into(), &Arc::new(settings));
     let mut receiving = session.receiving();
     for identifier in 1..=2 {
-        let Ok(Inbound::New(receipt, None)) = receiving.handle_publish(&publish(identifier, QoS::ExactlyOnce)) else { panic!("new") };
+        let Ok(Inbound::New(receipt, None)) =
+            receiving.handle_publish(&publish(identifier, QoS::ExactlyOnce))
+        else {
+            panic!("new")
+        };
         receiving.settle(&receipt, ReasonCode::Success);
     }
-    let error = receiving.handle_publish(&publish(3, QoS::ExactlyOnce)).unwrap_err();
+    let error = receiving
+        .handle_publish(&publish(3, QoS::ExactlyOnce))
+        .unwrap_err();
     assert_eq!(error.reason, ReasonCode::ReceiveMaximumExceeded);
 }
 
 #[test]
 fn a_full_queue_drops_by_its_rule() {
-    for (rule, kept) in [(QueueFull::DropOldest, ["1", "2"]), (QueueFull::DropNewest, ["0", "1"])] {
-        let settings = SessionSettings { maximum_queued_messages: 2, queue_full: rule, ..SessionSettings::default() };
+    for (rule, kept) in [
+        (QueueFull::DropOldest, ["1", "2"]),
+        (QueueFull::DropNewest, ["0", "1"]),
+    ] {
+        let settings = SessionSettings {
+            maximum_queued_messages: 2,
+            queue_full: rule,
+            ..SessionSettings::default()
+        };
         let mut client = Client::new(ProtocolVersion::V5, 10, settings);
         client.cut();
         client.offer(QoS::AtLeastOnce, "0");
@@ -295,8 +351,14 @@ fn a_full_queue_drops_by_its_rule() {
 #[test]
 fn qos_0_for_a_client_that_is_away_is_dropped_unless_it_shall_wait() {
     for (queue_qos0_offline, delivered) in [(false, 0), (true, 1)] {
-        let mut client =
-            Client::new(ProtocolVersion::V5, 10, SessionSettings { queue_qos0_offline, ..SessionSettings::default() });
+        let mut client = Client::new(
+            ProtocolVersion::V5,
+            10,
+            SessionSettings {
+                queue_qos0_offline,
+                ..SessionSettings::default()
+            },
+        );
         client.cut();
         client.offer(QoS::AtMostOnce, "0");
         client.run_dry();
