@@ -46,6 +46,15 @@ impl Arg<'_> {
         self.text().map(Some)
     }
 
+    /// Text as long as MQTT can carry, or nothing.
+    pub(crate) fn short_text(&self) -> Result<Option<String>, Fault> {
+        let text = self.optional_text()?;
+        if let Some(text) = &text {
+            crate::range::check_plain(text).map_err(|why| self.fault(&why))?;
+        }
+        Ok(text)
+    }
+
     /// Any bytes, from a string or a buffer.
     pub(crate) fn with_bytes<R>(&self, read: impl FnOnce(&[u8]) -> R) -> Result<R, Fault> {
         match self.value {

@@ -26,6 +26,11 @@ pub(crate) struct Context {
     pub(crate) guard: Rc<Guard>,
     pub(crate) mode: Mode,
     pub(crate) calling: Cell<Calling>,
+    /// Address of the VM's main thread, which owns the lane's coroutines; a script's own coroutines have another owner.
+    pub(crate) main_thread: usize,
+    /// Bytes that verdicts hold outside the VM, where its own limit does not see them.
+    pub(crate) held: Rc<Cell<usize>>,
+    pub(crate) memory_limit: usize,
     /// The message of the last refused grant, to tell it from other errors.
     pub(crate) grant_refused: RefCell<Option<String>>,
 }

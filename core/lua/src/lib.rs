@@ -5,8 +5,8 @@
 //! sandboxed VM with a time limit ([`LuaPlugin`]'s `budget`) and a memory limit ([`LuaSettings`]); handlers that wait run as coroutines
 //! in a lane of their own.
 //!
-//! This crate knows the contract and the engine, and nothing of the broker. `docs/guide-lua.md` is its manual; [`api`] lists what a
-//! script can call.
+//! This crate knows the contract and the engine, and nothing of the broker. `docs/guide-lua.md` is its manual,
+//! [`hookmq_plugin_api::surface`] the list of what a script can call.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -32,7 +32,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-pub mod api;
+mod api;
 mod args;
 mod buffer;
 mod config;

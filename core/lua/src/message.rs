@@ -7,21 +7,12 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 
+use hookmq_plugin_api::surface::CLIENT_FIELDS;
 use hookmq_plugin_api::{Event, EventRecord, Field, FieldSet, Hook, Value as ApiValue};
 use mlua::{Lua, MetaMethod, UserData, UserDataMethods, Value};
 
 use crate::suggest::hint;
 use crate::value::to_lua;
-
-/// What `client` shows, where the hook has it.
-pub(crate) const CLIENT_FIELDS: FieldSet = FieldSet::of(&[
-    Field::ClientId,
-    Field::Username,
-    Field::Endpoint,
-    Field::Listener,
-    Field::ProtocolVersion,
-    Field::Secure,
-]);
 
 /// An event that a handler may look at for the length of one call.
 #[derive(Clone)]

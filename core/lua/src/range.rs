@@ -54,14 +54,14 @@ fn check_text(field: Field, text: &str) -> Result<(), String> {
     }
 }
 
-fn check_plain(text: &str) -> Result<(), String> {
+pub(crate) fn check_plain(text: &str) -> Result<(), String> {
     if text.contains('\0') {
         return Err("a text cannot contain U+0000 [MQTT-1.5.4-2]".into());
     }
     check_length(text.len())
 }
 
-fn check_length(length: usize) -> Result<(), String> {
+pub(crate) fn check_length(length: usize) -> Result<(), String> {
     if length > MAX_TEXT {
         return Err(format!("{length} bytes are more than {MAX_TEXT}"));
     }
@@ -84,6 +84,7 @@ pub(crate) fn topic_filter(filter: &str) -> Result<(), String> {
     if filter.is_empty() {
         return Err("a topic filter cannot be empty".into());
     }
+    check_length(filter.len())?;
     let mut levels = filter.split('/').peekable();
     while let Some(level) = levels.next() {
         let is_misplaced = match level {

@@ -65,10 +65,6 @@ impl Sources {
         &self.main
     }
 
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
-    }
-
     pub(crate) fn get(&self, name: &str) -> Option<Arc<Source>> {
         self.state.lock().files.get(name).cloned()
     }

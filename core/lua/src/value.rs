@@ -161,6 +161,7 @@ pub(crate) fn pairs_from_lua(what: &str, table: &Table) -> Result<Vec<(String, S
     for pair in table.sequence_values::<Value>() {
         match pair? {
             Value::Table(pair) => {
+                check_number(what, pairs.len() + 1)?;
                 let (name, value) = (pair.raw_get::<Value>(1)?, pair.raw_get::<Value>(2)?);
                 pairs.push((
                     plain_text(&name).ok_or_else(|| bad(&name))?,
@@ -181,6 +182,7 @@ pub(crate) fn pairs_from_lua(what: &str, table: &Table) -> Result<Vec<(String, S
         let is_known = pairs.iter().any(|pair| pair.0 == name && pair.1 == value);
         if !is_known {
             named.push((name, value));
+            check_number(what, named.len())?;
         }
     }
     // A table has no order of its own; the result shall not depend on hashing.
@@ -190,6 +192,16 @@ pub(crate) fn pairs_from_lua(what: &str, table: &Table) -> Result<Vec<(String, S
         pairs.push((name, value));
     }
     Ok(pairs)
+}
+
+/// More pairs than any packet of use has; checking them costs more than linear time.
+const MAX_PAIRS: usize = 1_024;
+
+fn check_number(what: &str, number: usize) -> Result<(), Fault> {
+    if number > MAX_PAIRS {
+        return Err(Fault::new(format!("{what}: more than {MAX_PAIRS}")));
+    }
+    Ok(())
 }
 
 fn plain_text(value: &Value) -> Option<String> {

@@ -1,21 +1,80 @@
 //! Verdicts as scripts hold them: opaque values that only `broker.pass`, `broker.deny` and the like can make.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use hookmq_plugin_api::{
     Answer, Cause, Field, Hook, HookSpec, Kind, Owned, PluginError, Refusal, Verdict, VerdictKind,
 };
-use mlua::{MetaMethod, Table, UserData, UserDataFields, UserDataMethods, Value};
+use mlua::{Lua, MetaMethod, Table, UserData, UserDataFields, UserDataMethods, Value};
 
+use crate::context::Context;
 use crate::error::Fault;
 use crate::suggest::hint;
 use crate::value;
 
 /// A verdict made by a script. It can be kept and returned many times.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Made {
     pub(crate) verdict: Verdict,
     pub(crate) changes: Vec<(Field, Owned)>,
     /// The hook in whose call the changes were checked; another hook checks them again.
     pub(crate) checked_for: Option<Hook>,
+    /// Counts what it holds against the script's memory.
+    pub(crate) weight: Option<Weight>,
+}
+
+/// Bytes held outside the VM, given back when the verdict is collected.
+#[derive(Debug)]
+pub(crate) struct Weight {
+    held: Rc<Cell<usize>>,
+    bytes: usize,
+}
+
+impl Weight {
+    /// Counts these bytes; garbage is collected if that is needed to stay below the limit.
+    pub(crate) fn of(lua: &Lua, context: &Context, bytes: usize) -> mlua::Result<Self> {
+        let held = &context.held;
+        let is_over = || held.get().saturating_add(bytes) > context.memory_limit;
+        if is_over() {
+            lua.gc_collect()?;
+        }
+        if is_over() {
+            return Err(mlua::Error::MemoryError("not enough memory".into()));
+        }
+        held.set(held.get() + bytes);
+        Ok(Self {
+            held: Rc::clone(held),
+            bytes,
+        })
+    }
+}
+
+impl Drop for Weight {
+    fn drop(&mut self) {
+        self.held.set(self.held.get().saturating_sub(self.bytes));
+    }
+}
+
+/// Bytes that a list of changes holds, roughly.
+pub(crate) fn weigh(changes: &[(Field, Owned)]) -> usize {
+    let one = |value: &Owned| match value {
+        Owned::Text(text) => text.len(),
+        Owned::Bytes(bytes) => bytes.len(),
+        Owned::Pairs(pairs) => pairs
+            .iter()
+            .map(|(name, value)| name.len() + value.len() + size_of::<(String, String)>())
+            .sum(),
+        Owned::Records(records) => records
+            .iter()
+            .map(|record| weigh(record) + size_of::<Vec<(Field, Owned)>>())
+            .sum(),
+        Owned::Nil | Owned::Bool(_) | Owned::Integer(_) => 0,
+    };
+    changes
+        .iter()
+        .map(|(_, value)| one(value) + size_of::<(Field, Owned)>())
+        .sum()
 }
 
 impl Made {
@@ -24,6 +83,7 @@ impl Made {
             verdict,
             changes: Vec::new(),
             checked_for: None,
+            weight: None,
         }
     }
 }

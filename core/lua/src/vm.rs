@@ -271,6 +271,9 @@ fn sandbox(blueprint: &Arc<Blueprint>, mode: Mode) -> mlua::Result<(Lua, Rc<Cont
         guard: Rc::clone(&guard),
         mode,
         calling: Cell::default(),
+        main_thread: lua.current_thread().to_pointer().addr(),
+        held: Rc::default(),
+        memory_limit: settings.memory_limit,
         grant_refused: RefCell::new(None),
     });
     restrict(&lua)?;
@@ -522,10 +525,10 @@ fn read_handler(
     let file = info
         .source
         .as_deref()
-        .and_then(|source| source.strip_prefix('@'))
-        .unwrap_or(sources.main())
-        .to_owned();
-    let line = info.line_defined.unwrap_or(0);
+        .and_then(|source| source.strip_prefix('@'));
+    // A builtin has no line in the script.
+    let line = file.and(info.line_defined).unwrap_or(0);
+    let file = file.unwrap_or(sources.main()).to_owned();
     let source = sources.get(&file);
     let text = source.as_deref().map(|source| source.text.as_str());
     let found = source

@@ -125,15 +125,16 @@ pub(super) fn create_awaiting(
     name: &'static str,
 ) -> mlua::Result<mlua::Function> {
     match name {
-        "sleep" => awaiting(lua, context, |_, args| async move { sleep(args).await }),
-        _ => awaiting(lua, context, |_, args| async move { verify(args).await }),
+        "sleep" => awaiting(lua, context, name, sleep),
+        _ => awaiting(lua, context, name, verify),
     }
 }
 
 fn awaiting<F>(
     lua: &Lua,
     context: &Rc<Context>,
-    start: impl Fn(Rc<Context>, Args) -> F + Copy + 'static,
+    name: &'static str,
+    start: impl Fn(Args) -> F + Copy + 'static,
 ) -> mlua::Result<mlua::Function>
 where
     F: Future<Output = Result<Value, Fault>>,
@@ -141,8 +142,15 @@ where
     let context = Rc::clone(context);
     lua.create_async_function(move |lua, (a, b, c, d): (Value, Value, Value, Value)| {
         let context = Rc::clone(&context);
+        // Whoever resumes a script's own coroutine is the script, which has nothing to wait with.
+        let is_own = lua.current_thread().to_pointer().addr() != context.main_thread;
         async move {
-            let result = start(Rc::clone(&context), [a, b, c, d]).await;
+            let result = if is_own {
+                let words = format!("broker.{name}: cannot wait inside a coroutine of the script");
+                Err(Fault::new(words))
+            } else {
+                start([a, b, c, d]).await
+            };
             settle(&lua, &context, result)
         }
     })

@@ -300,6 +300,9 @@ impl Encode<'_> {
         for entry in table.pairs::<Value, Value>() {
             entry?;
             entries += 1;
+            if self.guard.is_over() {
+                return Err(Fault::new(OVER_BUDGET));
+            }
         }
         if entries != length {
             return Err(Fault::new(

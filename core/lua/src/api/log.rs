@@ -12,6 +12,9 @@ use crate::guard::place_above;
 /// Frames between the host function and the script: the host function itself and its wrapper are passed over.
 const CALLER: usize = 1;
 
+/// Fields of one line.
+const MAX_FIELDS: usize = 64;
+
 pub(super) fn find(name: &str) -> Option<Raw> {
     Some(match name {
         "log.debug" => |lua, context, args| write(lua, context, args, LogLevel::Debug, "log.debug"),
@@ -46,6 +49,9 @@ fn write(
             for entry in table.table()?.pairs::<Value, Value>() {
                 let (name, value) = entry?;
                 list.push((plain(lua, &name)?, plain(lua, &value)?));
+                if list.len() > MAX_FIELDS {
+                    return Err(table.fault(&format!("more than {MAX_FIELDS}")));
+                }
             }
             list.sort_unstable();
             list

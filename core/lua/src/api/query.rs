@@ -125,12 +125,24 @@ fn matches(_: &Lua, _: &Context, [filter, topic, ..]: &Args) -> Result<Value, Fa
     };
     let filter = filter_arg.text()?;
     range::topic_filter(&filter).map_err(|why| filter_arg.fault(&why))?;
-    let topic = text("topic.matches", "topic", topic)?;
+    let topic = topic_text("topic.matches", topic)?;
     Ok(Value::Boolean(range::matches(&filter, &topic)))
 }
 
+/// A text as long as a topic can be.
+fn topic_text(function: &'static str, value: &Value) -> Result<String, Fault> {
+    let topic = Arg {
+        function,
+        name: "topic",
+        value,
+    };
+    let text = topic.text()?;
+    range::check_length(text.len()).map_err(|why| topic.fault(&why))?;
+    Ok(text)
+}
+
 fn levels(lua: &Lua, _: &Context, [topic, ..]: &Args) -> Result<Value, Fault> {
-    let topic = text("topic.levels", "topic", topic)?;
+    let topic = topic_text("topic.levels", topic)?;
     let list = lua.create_table()?;
     for level in topic.split('/') {
         list.raw_push(string(lua, level)?)?;

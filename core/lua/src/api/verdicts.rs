@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::error::Fault;
 use crate::guard::place_above;
 use crate::value::{pairs_from_lua, reason_code};
-use crate::verdict::{Made, changes};
+use crate::verdict::{Made, Weight, changes, weigh};
 
 /// What `broker.pass()` returns.
 pub(super) const PASS: Made = Made::plain(Verdict::Pass);
@@ -23,8 +23,10 @@ pub(super) fn find(name: &str) -> Option<Raw> {
         "accept" => {
             |lua, context, args| with_changes(lua, context, args, "broker.accept", Verdict::Accept)
         }
-        "deny" => |lua, _, args| refuse(lua, args, "deny", Verdict::Deny),
-        "disconnect" => |lua, _, args| refuse(lua, args, "disconnect", Verdict::Disconnect),
+        "deny" => |lua, context, args| refuse(lua, context, args, "deny", Verdict::Deny),
+        "disconnect" => {
+            |lua, context, args| refuse(lua, context, args, "disconnect", Verdict::Disconnect)
+        }
         "drop" => drop,
         "consume" => |lua, _, _| made(lua, Made::plain(Verdict::Consume)),
         "required" => required,
@@ -45,18 +47,41 @@ fn with_changes(
 ) -> Result<Value, Fault> {
     let hook = context.calling.get().hook;
     let changes = changes(function, hook, table)?;
+    let weight = Weight::of(lua, context, weigh(&changes))?;
     made(
         lua,
         Made {
             verdict,
             changes,
             checked_for: hook,
+            weight: Some(weight),
         },
     )
 }
 
+fn refused(
+    lua: &Lua,
+    context: &Context,
+    refusal: Refusal,
+    verdict: impl FnOnce(Box<Refusal>) -> Verdict,
+) -> Result<Value, Fault> {
+    let texts = [&refusal.reason_string, &refusal.server_reference];
+    let texts: usize = texts
+        .iter()
+        .filter_map(|text| text.as_deref())
+        .map(str::len)
+        .sum();
+    let pairs = refusal.user_properties.iter();
+    let pairs: usize = pairs.map(|(name, value)| name.len() + value.len()).sum();
+    let weight = Weight::of(lua, context, size_of::<Refusal>() + texts + pairs)?;
+    let mut verdict = Made::plain(verdict(Box::new(refusal)));
+    verdict.weight = Some(weight);
+    made(lua, verdict)
+}
+
 fn refuse(
     lua: &Lua,
+    context: &Context,
     [code, reason, options, ..]: &Args,
     function: &'static str,
     verdict: fn(Box<Refusal>) -> Verdict,
@@ -68,7 +93,7 @@ fn refuse(
         name: "reason_string",
         value: reason,
     }
-    .optional_text()?;
+    .short_text()?;
     let options = Arg {
         function,
         name: "options",
@@ -92,7 +117,7 @@ fn refuse(
         value: &server_reference,
         ..options
     }
-    .optional_text()?;
+    .short_text()?;
     let refusal = Refusal {
         reason_code: code,
         reason_string: reason.map(Into::into),
@@ -100,22 +125,24 @@ fn refuse(
         server_reference: server_reference.map(Into::into),
         place: place_above(lua, 1).map(Into::into),
     };
-    made(lua, Made::plain(verdict(Box::new(refusal))))
+    refused(lua, context, refusal, verdict)
 }
 
-fn drop(lua: &Lua, _: &Context, [reason, ..]: &Args) -> Result<Value, Fault> {
+fn drop(lua: &Lua, context: &Context, [reason, ..]: &Args) -> Result<Value, Fault> {
     let reason = Arg {
         function: "drop",
         name: "reason_string",
         value: reason,
     }
-    .optional_text()?;
+    .short_text()?;
     let refusal = Refusal {
         reason_string: reason.map(Into::into),
         place: place_above(lua, 1).map(Into::into),
         ..Refusal::default()
     };
-    made(lua, Made::plain(Verdict::Drop(Some(Box::new(refusal)))))
+    refused(lua, context, refusal, |refusal| {
+        Verdict::Drop(Some(refusal))
+    })
 }
 
 fn required(lua: &Lua, _: &Context, [kind, ..]: &Args) -> Result<Value, Fault> {
