@@ -327,8 +327,9 @@ impl Player<'_> {
                 wire::read(&connection.buffer, connection.version)?
             {
                 connection.buffer.drain(..length);
-                // [MQTT-3.1.2-24]
-                if length > connection.maximum_packet_size && self.target.is_ours() {
+                // [MQTT-3.1.2-24]; 0 is no limit but an error of the client.
+                let allowed = connection.maximum_packet_size;
+                if allowed > 0 && length > allowed && self.target.is_ours() {
                     return Err(format!(
                         "{length} bytes are more than the client allowed: {}",
                         show(&received)
