@@ -246,7 +246,7 @@ def takeover(case):
     publish(case, case.topic("a"), "from the second", client_id=same)
     equal(sorted(watcher.next().payload for _ in range(2)), [b"from the second", b"thrown off"], "payloads")
     if case.v5:
-        first.wait_for_line("received DISCONNECT (142)")
+        first.wait_for_line("Received DISCONNECT (142)")
 
 
 @checks.scenario(BOTH)

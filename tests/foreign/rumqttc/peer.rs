@@ -250,10 +250,11 @@ impl Peer {
         self.over().await.map(drop)
     }
 
-    /// Waits for the end of the connection; the Reason Code of the broker's DISCONNECT, if there was one.
-    pub(crate) async fn over(&mut self) -> Done<Option<u8>> {
+    /// Waits for the end of the connection; the Reason Code of the broker's DISCONNECT, if the client could read one, and
+    /// the client's own words.
+    pub(crate) async fn over(&mut self) -> Done<(Option<u8>, String)> {
         match self.other("end of the connection").await? {
-            Event::Over(reason, _) => Ok(reason),
+            Event::Over(reason, why) => Ok((reason, why)),
             other => Err(format!("no end of the connection but {other:?}")),
         }
     }

@@ -251,10 +251,12 @@ async fn takeover(case: &Case) -> Done {
         )
         .await?;
     let mut second = case.peer_as(&same, Options::default()).await?;
-    equal(
-        first.over().await?,
-        case.v5.then_some(0x8E),
-        "the Reason Code",
+    let (reason, why) = first.over().await?;
+    // This client waits for more when a DISCONNECT ends with its Reason Code, as one without properties may; it then
+    // sees only the end of the connection. The other clients insist on the code.
+    must(
+        reason.is_none_or(|code| case.v5 && code == 0x8E),
+        &format!("the Reason Code was {reason:?} ({why})"),
     )?;
     watcher.expect(&["thrown off"]).await?;
     second.subscribe(&case.topic("a"), 1).await?;
