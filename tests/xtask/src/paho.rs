@@ -98,9 +98,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 /// What the suite takes for granted: a filter that is refused, and limits low enough to run into.
 fn settings() -> Settings {
     let script = root().join("tests/foreign/paho.lua");
+    let session = "[session]\nmaximum_keep_alive = \"60s\"\nreceive_maximum = 20\nmaximum_packet_size = \"60KB\"\n";
     Settings {
         hookmq: format!(
-            "[[plugin]]\nname = \"paho\"\npath = \"{}\"\n",
+            "{session}\n[[plugin]]\nname = \"paho\"\npath = \"{}\"\n",
             script.display()
         ),
         mosquitto: "max_keepalive 60\nmax_inflight_messages 20\n",
