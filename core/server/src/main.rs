@@ -1,25 +1,19 @@
-//! The `hookmq` binary: arguments, logging, exit code.
+//! The `hookmq` binary: the broker, and the commands around it.
+//!
+//! ```text
+//! cli         one file per command; exit codes          config       TOML and environment -> checked settings
+//! generation  the loaded scripts of one config          reload       saved files and SIGHUP -> one swap
+//! watch       sees that files were saved                logging      stderr, for people or for machines
+//! ```
 
-use std::process::ExitCode;
+mod cli;
+mod config;
+mod generation;
+mod logging;
+mod reload;
+mod self_test;
+mod watch;
 
-use hookmq_broker::{Broker, BrokerSettings, ListenerSettings};
-
-#[tokio::main]
-async fn main() -> ExitCode {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
-    let address = std::net::SocketAddr::from(([127, 0, 0, 1], 1883));
-    let settings = BrokerSettings { listeners: vec![ListenerSettings::new("default", address)], ..BrokerSettings::default() };
-    let handle = match Broker::new(settings).start().await {
-        Ok(handle) => handle,
-        Err(error) => {
-            tracing::error!("{error}");
-            return ExitCode::from(1);
-        }
-    };
-    tracing::info!("listening on {:?}", handle.local_addrs());
-    if let Err(error) = tokio::signal::ctrl_c().await {
-        tracing::error!("{error}");
-    }
-    handle.stop().await;
-    ExitCode::SUCCESS
+fn main() -> std::process::ExitCode {
+    cli::main()
 }

@@ -1,0 +1,79 @@
+//! `[[listener]]`: where the broker listens, and whether anybody may come in.
+
+use std::net::SocketAddr;
+
+use hookmq_broker::ListenerSettings;
+
+use super::form::{Address, Flag, Text};
+use super::reader::{Origin, Section};
+
+/// Where a broker without config listens: only this machine reaches it.
+const DEFAULT_BIND: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1883);
+
+/// One listener, and whether the operator decided about anonymous clients.
+#[derive(Debug, Clone)]
+pub(crate) struct Listener {
+    pub(crate) settings: ListenerSettings,
+    /// Where its section stands, for what is found out later.
+    pub(crate) place: Option<String>,
+}
+
+impl Listener {
+    /// Whether clients may come in from other machines.
+    pub(crate) fn is_public(&self) -> bool {
+        !self.settings.bind.ip().is_loopback()
+    }
+}
+
+/// All listeners: those of the file, or the default one.
+pub(super) fn read_all(root: &mut Section<'_>) -> Vec<Listener> {
+    let mut names: Vec<String> = Vec::new();
+    let mut binds: Vec<SocketAddr> = Vec::new();
+    let listeners = root.list("listener", |section| {
+        let default_name = if names.is_empty() { "default".to_owned() } else { format!("listener{}", names.len() + 1) };
+        let listener = read(section, default_name);
+        if names.contains(&listener.settings.name) {
+            section.refuse_key("name", format!("another listener is called \"{}\"", listener.settings.name));
+        }
+        let bind = listener.settings.bind;
+        if bind.port() != 0 && binds.contains(&bind) {
+            section.refuse_key("bind", format!("another listener has {bind}"));
+        }
+        names.push(listener.settings.name.clone());
+        binds.push(bind);
+        listener
+    });
+    match listeners {
+        Some(listeners) => {
+            if listeners.is_empty() {
+                root.refuse_key("listener", "a broker needs at least one listener".to_owned());
+            }
+            listeners
+        }
+        None => vec![default(root)],
+    }
+}
+
+fn read(section: &mut Section<'_>, default_name: String) -> Listener {
+    let name = section.get("name", &Text, default_name);
+    let bind = section.required("bind", &Address, DEFAULT_BIND);
+    let mut settings = ListenerSettings::new(&name, bind);
+    settings.allow_anonymous = section.get("allow_anonymous", &Flag, settings.allow_anonymous);
+    let place = match section.origin(&section.place("bind")) {
+        Origin::File(place) | Origin::Environment(place) => Some(place),
+        Origin::Default | Origin::Arguments => None,
+    };
+    Listener { settings, place }
+}
+
+fn default(root: &Section<'_>) -> Listener {
+    let settings = ListenerSettings::new("default", DEFAULT_BIND);
+    for (key, value) in [
+        ("name", super::form::quoted(&settings.name)),
+        ("bind", super::form::quoted(&settings.bind.to_string())),
+        ("allow_anonymous", settings.allow_anonymous.to_string()),
+    ] {
+        root.show_default("[[listener]]", "listener[0]", key, value);
+    }
+    Listener { settings, place: None }
+}
