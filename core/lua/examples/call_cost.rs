@@ -9,8 +9,8 @@ use hookmq_lua::testing::FakeHost;
 use hookmq_lua::{LuaPlugin, LuaSettings};
 use hookmq_plugin_api::{EventRecord, Field, Hook, Plugin};
 
-const ROUNDS: usize = 60;
-const CALLS: u32 = 20_000;
+const ROUNDS: usize = 1_000;
+const CALLS: u32 = 1_000;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;

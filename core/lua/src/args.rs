@@ -17,7 +17,7 @@ pub(crate) struct Arg<'a> {
 impl Arg<'_> {
     fn wrong(&self, expected: &str) -> Fault {
         Fault::new(format!(
-            "broker.{}: {} must be {expected}, got {}",
+            "{}: {} must be {expected}, got {}",
             self.function,
             self.name,
             show(self.value)
@@ -25,7 +25,7 @@ impl Arg<'_> {
     }
 
     pub(crate) fn fault(&self, why: &str) -> Fault {
-        Fault::new(format!("broker.{}: {}: {why}", self.function, self.name))
+        Fault::new(format!("{}: {}: {why}", self.function, self.name))
     }
 
     /// UTF-8 text.

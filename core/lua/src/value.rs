@@ -70,6 +70,13 @@ fn records_to_lua(lua: &Lua, records: &[Record]) -> mlua::Result<Table> {
 
 /// A script's value for a field, checked against the field's type and range. `broker.none` stands for absent.
 pub(crate) fn from_lua(field: Field, value: &Value) -> Result<Owned, Fault> {
+    let owned = typed(field, value)?;
+    range::check(field, &owned).map_err(|why| Fault::new(format!("{}: {why}", field.name())))?;
+    Ok(owned)
+}
+
+/// The same, without a look at the range.
+pub(crate) fn typed(field: Field, value: &Value) -> Result<Owned, Fault> {
     let spec = field.spec();
     if is_none(value) {
         if spec.optional {
@@ -77,7 +84,7 @@ pub(crate) fn from_lua(field: Field, value: &Value) -> Result<Owned, Fault> {
         }
         return Err(wrong(field, value));
     }
-    let owned = match (spec.kind, value) {
+    Ok(match (spec.kind, value) {
         (Type::Bool, Value::Boolean(truth)) => Owned::Bool(*truth),
         (Type::Integer, Value::Number(_) | Value::Integer(_)) => {
             Owned::Integer(whole_number(value).ok_or_else(|| wrong(field, value))?)
@@ -96,9 +103,7 @@ pub(crate) fn from_lua(field: Field, value: &Value) -> Result<Owned, Fault> {
         (Type::Pairs, Value::Table(table)) => Owned::Pairs(pairs_from_lua(field.name(), table)?),
         (Type::Records, Value::Table(table)) => Owned::Records(records_from_lua(field, table)?),
         _ => return Err(wrong(field, value)),
-    };
-    range::check(field, &owned).map_err(|why| Fault::new(format!("{}: {why}", field.name())))?;
-    Ok(owned)
+    })
 }
 
 /// A Reason Code by number or by name.

@@ -259,7 +259,10 @@ fn is_out_of_memory(error: &mlua::Error) -> bool {
 }
 
 /// A closed VM with the host's functions in it.
-fn sandbox(blueprint: &Arc<Blueprint>, mode: Mode) -> mlua::Result<(Lua, Rc<Context>, Rc<Guard>)> {
+pub(crate) fn sandbox(
+    blueprint: &Arc<Blueprint>,
+    mode: Mode,
+) -> mlua::Result<(Lua, Rc<Context>, Rc<Guard>)> {
     let settings = &blueprint.settings;
     let lua = Lua::new_with(StdLib::ALL_SAFE, LuaOptions::default())?;
     lua.set_memory_limit(lua.used_memory() + settings.memory_limit)?;

@@ -21,19 +21,19 @@ pub(super) fn find(name: &str) -> Option<Raw> {
 }
 
 fn publish(_: &Lua, context: &Context, [message, ..]: &Args) -> Result<Value, Fault> {
-    let message = outgoing("publish", message)?;
+    let message = outgoing("broker.publish", message)?;
     context.host.publish(message, context.calling.get().depth)?;
     Ok(Value::Nil)
 }
 
 fn publish_to(_: &Lua, context: &Context, [client_id, message, ..]: &Args) -> Result<Value, Fault> {
     let client_id = Arg {
-        function: "publish_to",
+        function: "broker.publish_to",
         name: "client_id",
         value: client_id,
     }
     .text()?;
-    let message = outgoing("publish_to", message)?;
+    let message = outgoing("broker.publish_to", message)?;
     let sent = context
         .host
         .publish_to(&client_id, message, context.calling.get().depth)?;
@@ -45,7 +45,7 @@ fn disconnect_client(
     context: &Context,
     [client_id, code, reason, ..]: &Args,
 ) -> Result<Value, Fault> {
-    let function = "disconnect_client";
+    let function = "broker.disconnect_client";
     let client_id = Arg {
         function,
         name: "client_id",

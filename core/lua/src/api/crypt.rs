@@ -50,14 +50,14 @@ fn bounded<R>(arg: Arg<'_>, read: impl FnOnce(&[u8]) -> R) -> Result<R, Fault> {
 }
 
 fn encode(lua: &Lua, _: &Context, [bytes, ..]: &Args) -> Result<Value, Fault> {
-    let text = bounded(arg("base64.encode", "bytes", bytes), |bytes| {
+    let text = bounded(arg("broker.base64.encode", "bytes", bytes), |bytes| {
         STANDARD.encode(bytes)
     })?;
     string(lua, text)
 }
 
 fn decode(lua: &Lua, _: &Context, [text, ..]: &Args) -> Result<Value, Fault> {
-    match bounded(arg("base64.decode", "text", text), |text| {
+    match bounded(arg("broker.base64.decode", "text", text), |text| {
         STANDARD.decode(text)
     })? {
         Ok(bytes) => string(lua, bytes),
@@ -66,14 +66,14 @@ fn decode(lua: &Lua, _: &Context, [text, ..]: &Args) -> Result<Value, Fault> {
 }
 
 fn sha256(lua: &Lua, _: &Context, [bytes, ..]: &Args) -> Result<Value, Fault> {
-    let digest = bounded(arg("hash.sha256", "bytes", bytes), |bytes| {
+    let digest = bounded(arg("broker.hash.sha256", "bytes", bytes), |bytes| {
         Sha256::digest(bytes)
     })?;
     string(lua, hex(&digest))
 }
 
 fn hmac_sha256(lua: &Lua, _: &Context, [key, bytes, ..]: &Args) -> Result<Value, Fault> {
-    let function = "hash.hmac_sha256";
+    let function = "broker.hash.hmac_sha256";
     let key_arg = arg(function, "key", key);
     let mut mac = bounded(key_arg, Hmac::<Sha256>::new_from_slice)?
         .map_err(|_| key_arg.fault("not a key"))?;
@@ -82,8 +82,8 @@ fn hmac_sha256(lua: &Lua, _: &Context, [key, bytes, ..]: &Args) -> Result<Value,
 }
 
 fn equal(_: &Lua, _: &Context, [left, right, ..]: &Args) -> Result<Value, Fault> {
-    let left = arg("hash.equal", "left", left).bytes()?;
-    let right = arg("hash.equal", "right", right).bytes()?;
+    let left = arg("broker.hash.equal", "left", left).bytes()?;
+    let right = arg("broker.hash.equal", "right", right).bytes()?;
     Ok(Value::Boolean(left.ct_eq(&right).into()))
 }
 
@@ -157,19 +157,19 @@ where
 }
 
 async fn sleep([seconds, ..]: Args) -> Result<Value, Fault> {
-    let time = arg("sleep", "seconds", &seconds).seconds()?;
+    let time = arg("broker.sleep", "seconds", &seconds).seconds()?;
     tokio::time::sleep(time).await;
     Ok(Value::Nil)
 }
 
 async fn verify([password, hash, ..]: Args) -> Result<Value, Fault> {
-    let hash_arg = arg("password.verify", "hash", &hash);
+    let hash_arg = arg("broker.password.verify", "hash", &hash);
     let hash = hash_arg.text()?;
     // No password fits no hash, and says so without an error: a client that sent none is an everyday thing.
     if password.is_nil() {
         return Ok(Value::Boolean(false));
     }
-    let password = arg("password.verify", "password", &password).bytes()?;
+    let password = arg("broker.password.verify", "password", &password).bytes()?;
     let unavailable = |_| Fault::new("broker.password.verify: the broker is stopping");
     // Hashing is made to be expensive; half the cores stay for messages.
     let permit = hashers()

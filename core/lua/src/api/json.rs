@@ -38,7 +38,7 @@ fn text<'a>(function: &'static str, value: &'a Value) -> Arg<'a> {
 }
 
 fn valid(_: &Lua, _: &Context, [value, size, ..]: &Args) -> Result<Value, Fault> {
-    let arg = text("json.valid", value);
+    let arg = text("broker.json.valid", value);
     let size = match size {
         Value::Nil => usize::MAX,
         value => {
@@ -58,7 +58,7 @@ fn valid(_: &Lua, _: &Context, [value, size, ..]: &Args) -> Result<Value, Fault>
 }
 
 fn decode(lua: &Lua, context: &Context, [value, ..]: &Args) -> Result<Value, Fault> {
-    let arg = text("json.decode", value);
+    let arg = text("broker.json.decode", value);
     let marks = array_metatable(lua)?;
     arg.with_bytes(|bytes| {
         if bytes.len() > MAX_TEXT {
@@ -87,7 +87,7 @@ fn array(lua: &Lua, _: &Context, [value, ..]: &Args) -> Result<Value, Fault> {
     let list = match value {
         Value::Nil => lua.create_table()?,
         value => Arg {
-            function: "json.array",
+            function: "broker.json.array",
             name: "list",
             value,
         }

@@ -31,17 +31,17 @@ fn key(function: &'static str, value: &Value) -> Result<String, Fault> {
 }
 
 fn get(lua: &Lua, context: &Context, [name, ..]: &Args) -> Result<Value, Fault> {
-    match context.host.kv_get(&key("kv.get", name)?)? {
+    match context.host.kv_get(&key("broker.kv.get", name)?)? {
         Some(value) => string(lua, value),
         None => Ok(Value::Nil),
     }
 }
 
 fn set(_: &Lua, context: &Context, [name, value, options, ..]: &Args) -> Result<Value, Fault> {
-    let name = key("kv.set", name)?;
-    let value = stored("kv.set", "value", value)?;
+    let name = key("broker.kv.set", name)?;
+    let value = stored("broker.kv.set", "value", value)?;
     let options = Arg {
-        function: "kv.set",
+        function: "broker.kv.set",
         name: "options",
         value: options,
     };
@@ -55,41 +55,44 @@ fn set(_: &Lua, context: &Context, [name, value, options, ..]: &Args) -> Result<
     let condition = match (only_if_absent.flag()?, &only_if) {
         (false, Value::Nil) => KvCondition::Always,
         (true, Value::Nil) => KvCondition::Absent,
-        (false, old) => KvCondition::Equals(stored("kv.set", "only_if", old)?),
+        (false, old) => KvCondition::Equals(stored("broker.kv.set", "only_if", old)?),
         (true, _) => return Err(options.fault("only_if_absent and only_if exclude each other")),
     };
-    let written = context
-        .host
-        .kv_set(&name, &value, expiry("kv.set", &expires_in)?, condition)?;
+    let written = context.host.kv_set(
+        &name,
+        &value,
+        expiry("broker.kv.set", &expires_in)?,
+        condition,
+    )?;
     Ok(Value::Boolean(written))
 }
 
 fn add(_: &Lua, context: &Context, [name, amount, options, ..]: &Args) -> Result<Value, Fault> {
-    let name = key("kv.add", name)?;
+    let name = key("broker.kv.add", name)?;
     let amount = match amount {
         Value::Nil => 1,
         value => Arg {
-            function: "kv.add",
+            function: "broker.kv.add",
             name: "amount",
             value,
         }
         .whole_number()?,
     };
     let [expires_in] = Arg {
-        function: "kv.add",
+        function: "broker.kv.add",
         name: "options",
         value: options,
     }
     .options(["expires_in"])?;
     let sum = context
         .host
-        .kv_add(&name, amount, expiry("kv.add", &expires_in)?)?;
+        .kv_add(&name, amount, expiry("broker.kv.add", &expires_in)?)?;
     Ok(number_to_lua(sum))
 }
 
 fn delete(_: &Lua, context: &Context, [name, ..]: &Args) -> Result<Value, Fault> {
     Ok(Value::Boolean(
-        context.host.kv_delete(&key("kv.delete", name)?)?,
+        context.host.kv_delete(&key("broker.kv.delete", name)?)?,
     ))
 }
 

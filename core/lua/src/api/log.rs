@@ -17,10 +17,18 @@ const MAX_FIELDS: usize = 64;
 
 pub(super) fn find(name: &str) -> Option<Raw> {
     Some(match name {
-        "log.debug" => |lua, context, args| write(lua, context, args, LogLevel::Debug, "log.debug"),
-        "log.info" => |lua, context, args| write(lua, context, args, LogLevel::Info, "log.info"),
-        "log.warn" => |lua, context, args| write(lua, context, args, LogLevel::Warn, "log.warn"),
-        "log.error" => |lua, context, args| write(lua, context, args, LogLevel::Error, "log.error"),
+        "log.debug" => {
+            |lua, context, args| write(lua, context, args, LogLevel::Debug, "broker.log.debug")
+        }
+        "log.info" => {
+            |lua, context, args| write(lua, context, args, LogLevel::Info, "broker.log.info")
+        }
+        "log.warn" => {
+            |lua, context, args| write(lua, context, args, LogLevel::Warn, "broker.log.warn")
+        }
+        "log.error" => {
+            |lua, context, args| write(lua, context, args, LogLevel::Error, "broker.log.error")
+        }
         _ => return None,
     })
 }

@@ -33,7 +33,7 @@ fn text(function: &'static str, name: &'static str, value: &Value) -> Result<Str
 }
 
 fn client(lua: &Lua, context: &Context, [client_id, ..]: &Args) -> Result<Value, Fault> {
-    let client_id = text("client", "client_id", client_id)?;
+    let client_id = text("broker.client", "client_id", client_id)?;
     match context.host.client(&client_id)? {
         Some(view) => Ok(Value::Table(client_table(lua, &view)?)),
         None => Ok(Value::Nil),
@@ -57,7 +57,7 @@ fn client_table(lua: &Lua, view: &ClientView) -> mlua::Result<Table> {
 }
 
 fn session(lua: &Lua, context: &Context, [client_id, ..]: &Args) -> Result<Value, Fault> {
-    let client_id = text("session", "client_id", client_id)?;
+    let client_id = text("broker.session", "client_id", client_id)?;
     match context.host.session(&client_id)? {
         Some(view) => Ok(Value::Table(session_table(lua, &view)?)),
         None => Ok(Value::Nil),
@@ -84,12 +84,12 @@ fn session_table(lua: &Lua, view: &SessionView) -> mlua::Result<Table> {
 
 fn retained(lua: &Lua, context: &Context, [filter, limit, ..]: &Args) -> Result<Value, Fault> {
     let filter = Arg {
-        function: "retained",
+        function: "broker.retained",
         name: "topic_filter",
         value: filter,
     };
     let limit_arg = Arg {
-        function: "retained",
+        function: "broker.retained",
         name: "limit",
         value: limit,
     };
@@ -119,13 +119,13 @@ fn retained_table(lua: &Lua, view: &RetainedView) -> mlua::Result<Table> {
 
 fn matches(_: &Lua, _: &Context, [filter, topic, ..]: &Args) -> Result<Value, Fault> {
     let filter_arg = Arg {
-        function: "topic.matches",
+        function: "broker.topic.matches",
         name: "topic_filter",
         value: filter,
     };
     let filter = filter_arg.text()?;
     range::topic_filter(&filter).map_err(|why| filter_arg.fault(&why))?;
-    let topic = topic_text("topic.matches", topic)?;
+    let topic = topic_text("broker.topic.matches", topic)?;
     Ok(Value::Boolean(range::matches(&filter, &topic)))
 }
 
@@ -142,7 +142,7 @@ fn topic_text(function: &'static str, value: &Value) -> Result<String, Fault> {
 }
 
 fn levels(lua: &Lua, _: &Context, [topic, ..]: &Args) -> Result<Value, Fault> {
-    let topic = topic_text("topic.levels", topic)?;
+    let topic = topic_text("broker.topic.levels", topic)?;
     let list = lua.create_table()?;
     for level in topic.split('/') {
         list.raw_push(string(lua, level)?)?;

@@ -23,10 +23,10 @@ pub(super) fn find(name: &str) -> Option<Raw> {
         "accept" => {
             |lua, context, args| with_changes(lua, context, args, "broker.accept", Verdict::Accept)
         }
-        "deny" => |lua, context, args| refuse(lua, context, args, "deny", Verdict::Deny),
-        "disconnect" => {
-            |lua, context, args| refuse(lua, context, args, "disconnect", Verdict::Disconnect)
-        }
+        "deny" => |lua, context, args| refuse(lua, context, args, "broker.deny", Verdict::Deny),
+        "disconnect" => |lua, context, args| {
+            refuse(lua, context, args, "broker.disconnect", Verdict::Disconnect)
+        },
         "drop" => drop,
         "consume" => |lua, _, _| made(lua, Made::plain(Verdict::Consume)),
         "required" => required,
@@ -86,8 +86,8 @@ fn refuse(
     function: &'static str,
     verdict: fn(Box<Refusal>) -> Verdict,
 ) -> Result<Value, Fault> {
-    let code = reason_code(code)
-        .map_err(|fault| Fault::new(format!("broker.{function}: {}", fault.message)))?;
+    let code =
+        reason_code(code).map_err(|fault| Fault::new(format!("{function}: {}", fault.message)))?;
     let reason = Arg {
         function,
         name: "reason_string",
@@ -130,7 +130,7 @@ fn refuse(
 
 fn drop(lua: &Lua, context: &Context, [reason, ..]: &Args) -> Result<Value, Fault> {
     let reason = Arg {
-        function: "drop",
+        function: "broker.drop",
         name: "reason_string",
         value: reason,
     }
@@ -147,7 +147,7 @@ fn drop(lua: &Lua, context: &Context, [reason, ..]: &Args) -> Result<Value, Faul
 
 fn required(lua: &Lua, _: &Context, [kind, ..]: &Args) -> Result<Value, Fault> {
     let kind = Arg {
-        function: "required",
+        function: "broker.required",
         name: "kind",
         value: kind,
     };
