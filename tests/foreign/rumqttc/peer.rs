@@ -59,6 +59,8 @@ enum Event {
     Unsubscribed,
     /// A message is where its QoS wants it: written, acknowledged or completed.
     Published,
+    /// A QoS 2 message that came is completed from this side.
+    Completed,
     /// The connection is over; in 5.0 with the broker's Reason Code, if it gave one.
     Over(Option<u8>, String),
 }
@@ -75,6 +77,8 @@ pub(crate) struct Peer {
     events: mpsc::Receiver<Event>,
     messages: VecDeque<Message>,
     others: VecDeque<Event>,
+    /// QoS 2 messages that came and are not completed yet.
+    open: usize,
     task: JoinHandle<()>,
 }
 
@@ -98,6 +102,7 @@ impl Peer {
             events,
             messages: VecDeque::new(),
             others: VecDeque::new(),
+            open: 0,
             task,
         };
         match peer.other("CONNACK").await? {
@@ -242,7 +247,13 @@ impl Peer {
     }
 
     /// Says DISCONNECT and waits until the broker has closed.
+    ///
+    /// The client hands out a QoS 2 message before it is completed, and its next life knows nothing of it and does not
+    /// bear the PUBREL that is then sent again. So everything is completed first.
     pub(crate) async fn leave(mut self) -> Done {
+        while self.open > 0 {
+            self.pull("PUBREL").await?;
+        }
         match &self.handle {
             Handle::Three(client) => client.disconnect().await.map_err(text)?,
             Handle::Five(client) => client.disconnect().await.map_err(text)?,
@@ -277,7 +288,11 @@ impl Peer {
 
     async fn pull(&mut self, what: &str) -> Done {
         match tokio::time::timeout(WAIT, self.events.recv()).await {
-            Ok(Some(Event::Message(message))) => self.messages.push_back(message),
+            Ok(Some(Event::Message(message))) => {
+                self.open += usize::from(message.qos == 2);
+                self.messages.push_back(message);
+            }
+            Ok(Some(Event::Completed)) => self.open = self.open.saturating_sub(1),
             Ok(Some(event)) => self.others.push_back(event),
             Ok(None) => {
                 return Err(format!(
@@ -365,6 +380,7 @@ fn said_by_three(event: rumqttc::Event) -> Option<Event> {
         Incoming(Packet::UnsubAck(_)) => Event::Unsubscribed,
         Incoming(Packet::PubAck(_) | Packet::PubComp(_))
         | Outgoing(rumqttc::Outgoing::Publish(0)) => Event::Published,
+        Outgoing(rumqttc::Outgoing::PubComp(_)) => Event::Completed,
         _ => return None,
     })
 }
@@ -469,6 +485,7 @@ fn said_by_five(event: rumqttc::v5::Event) -> Option<Event> {
         Incoming(Packet::UnsubAck(_)) => Event::Unsubscribed,
         Incoming(Packet::PubAck(_) | Packet::PubComp(_))
         | Outgoing(rumqttc::Outgoing::Publish(0)) => Event::Published,
+        Outgoing(rumqttc::Outgoing::PubComp(_)) => Event::Completed,
         _ => return None,
     })
 }
