@@ -212,7 +212,7 @@ impl Inner {
                     "refused: {explained}"
                 );
                 self.stats.refused();
-                Err(self.refused_connack(connect, &explained))
+                Err(self.refused_connack(connect.version, &explained))
             }
         }
     }
@@ -303,13 +303,7 @@ impl Inner {
                         source: Source::Client,
                     },
                 );
-                let reason = reason_of(&explained, PacketType::ConnAck);
-                Err(refusal(
-                    client.version,
-                    reason,
-                    self.told(&explained),
-                    UserProperties::new(),
-                ))
+                Err(self.refused_connack(client.version, &explained))
             }
             Decision::Pass | Decision::Accept | Decision::Drop(_) | Decision::Consume(_) => Ok(()),
         }
@@ -502,11 +496,11 @@ impl Inner {
         connack
     }
 
-    fn refused_connack(&self, connect: &Connect, explained: &Explained) -> ConnAck {
+    fn refused_connack(&self, version: ProtocolVersion, explained: &Explained) -> ConnAck {
         let reason = reason_of(explained, PacketType::ConnAck);
         let properties =
             crate::event::user_properties(&explained.refusal.user_properties).unwrap_or_default();
-        let mut connack = refusal(connect.version, reason, self.told(explained), properties);
+        let mut connack = refusal(version, reason, self.told(explained), properties);
         if let (Some(server), Some(own)) =
             (&explained.refusal.server_reference, &mut connack.properties)
         {

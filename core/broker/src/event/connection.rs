@@ -93,8 +93,9 @@ impl Subject for ConnectDraft<'_> {
             let field = *field;
             match field {
                 Field::ClientId => {
-                    let client_id =
-                        change!(field, value, text).ok_or("client_id: a client must have one")?;
+                    let client_id = change!(field, value, text)
+                        .filter(|client_id| !client_id.is_empty())
+                        .ok_or("client_id: a client must have one")?;
                     if client_id.len() > self.settings.maximum_client_id_bytes {
                         return Err(format!(
                             "client_id: {} bytes are over maximum_client_id_bytes",
@@ -238,9 +239,14 @@ fn check_subscription(record: &Record, settings: &SessionSettings) -> Result<(),
         });
     let filter = filter.ok_or("subscriptions: a record has no topic_filter")?;
     settings.check_topic(filter)?;
-    TopicFilter::parse(filter)
-        .map(|_| ())
-        .map_err(|error| format!("subscriptions: topic_filter \"{filter}\": {error}"))
+    let parsed = TopicFilter::parse(filter)
+        .map_err(|error| format!("subscriptions: topic_filter \"{filter}\": {error}"))?;
+    if parsed.is_shared() && record.contains(&(Field::NoLocal, Owned::Bool(true))) {
+        return Err(format!(
+            "subscriptions: no_local of \"{filter}\": not for a Shared Subscription [MQTT-3.8.3-4]"
+        ));
+    }
+    Ok(())
 }
 
 /// A message from a record that a plugin supplied; its Message Expiry Interval counts from now.

@@ -1,0 +1,7 @@
+//! Every hook has its effect on the wire: a broker in process, clients that speak its codec over memory, plugins as closures.
+//!
+//! One module per area. Time is tokio's, held still: it moves only when nothing else can happen, so waiting costs nothing.
+
+mod support;
+
+mod connect;
