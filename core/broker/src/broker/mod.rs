@@ -235,7 +235,7 @@ impl Inner {
                     &chain,
                     &mut turn,
                     origin,
-                    message.as_publish(now),
+                    &message.as_publish(now),
                     only.as_ref(),
                     now,
                 )

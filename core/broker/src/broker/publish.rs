@@ -106,7 +106,7 @@ impl Inner {
         chain: &Chain,
         turn: &mut Turn,
         origin: Origin<'_>,
-        publish: Publish<'_>,
+        publish: &Publish<'_>,
         only: Option<&SessionRef>,
         now: Instant,
     ) -> Outcome {
@@ -124,12 +124,12 @@ impl Inner {
         let mut draft = MessageDraft::new(
             Hook::InterceptPublish,
             origin,
-            publish,
+            *publish,
             &self.session_settings,
         );
         // 5: plugins may change the message.
         if chain.listens(Hook::InterceptPublish) {
-            let scope = scope(origin, &publish);
+            let scope = scope(origin, publish);
             let decision = if chain.awaits(Hook::InterceptPublish) {
                 chain
                     .filter_awaiting(Hook::InterceptPublish, &scope, &mut draft)
@@ -152,7 +152,7 @@ impl Inner {
                 topic: Some(&topic),
                 qos: Some(qos as u8),
                 size: Some(size),
-                ..scope(origin, &publish)
+                ..scope(origin, publish)
             };
             let decision = if chain.awaits(Hook::AuthorizePublish) {
                 chain
@@ -167,7 +167,7 @@ impl Inner {
             }
         }
         let answer = draft.take_answer();
-        self.deliver(chain, turn, origin, draft.publish(), only, now, answer)
+        self.deliver(chain, turn, origin, &draft.publish(), only, now, answer)
     }
 
     /// Steps 7 to 9, and what the publisher is told of them.
@@ -180,7 +180,7 @@ impl Inner {
         chain: &Chain,
         turn: &mut Turn,
         origin: Origin<'_>,
-        publish: Publish<'_>,
+        publish: &Publish<'_>,
         only: Option<&SessionRef>,
         now: Instant,
         answer: PublishAnswer,
@@ -257,7 +257,7 @@ impl Inner {
         chain: &Chain,
         turn: &mut Turn,
         origin: Origin<'_>,
-        publish: Publish<'_>,
+        publish: &Publish<'_>,
         only: Option<&SessionRef>,
         now: Instant,
     ) -> Result<Routed, ReasonCode> {
@@ -277,7 +277,7 @@ impl Inner {
             return Ok(Routed::default());
         };
         let offer = Offer::new(
-            publish,
+            *publish,
             &route.topic,
             origin.client_id(),
             origin.source,

@@ -65,7 +65,7 @@ impl Inner {
             }
         }
         // No one can be told how it went: the client is gone.
-        self.publish(&chain, turn, origin, draft.publish(), None, now)
+        self.publish(&chain, turn, origin, &draft.publish(), None, now)
             .await;
     }
 

@@ -75,7 +75,7 @@ async fn open<S: AsyncRead + AsyncWrite + Unpin + Send>(
         Ok(Ok(None)) => return None,
         Ok(Err(error)) => {
             tracing::info!(endpoint = gateway.endpoint, listener = %gateway.listener, %error, "not let in");
-            refuse_undecoded(stream, &error).await;
+            refuse_undecoded(stream, &inbound, &error).await;
             return None;
         }
         Err(_) => {
@@ -128,12 +128,18 @@ async fn open<S: AsyncRead + AsyncWrite + Unpin + Send>(
                 version,
                 ..ClientInfo::named(connect.client_id.as_str().into())
             };
-            let bytes = encode_connack(inner, &chain, &stranger, refusal);
+            let bytes = encode_connack(inner, &chain, &stranger, refusal, maximum_packet_size);
             let _ = tokio::time::timeout(FAREWELL, write_and_close(stream, &bytes)).await;
             return None;
         }
     };
-    let connack = encode_connack(inner, &chain, &connected.client, connected.connack.clone());
+    let connack = encode_connack(
+        inner,
+        &chain,
+        &connected.client,
+        connected.connack.clone(),
+        maximum_packet_size,
+    );
     let mut protocol = Protocol::new(Arc::clone(inner), connected, turn, maximum_packet_size);
     protocol.replies.extend_from_slice(&connack);
     Some((protocol, inbound))
@@ -153,11 +159,14 @@ async fn read_connect<S: AsyncRead + Unpin>(
             return Ok(None);
         }
         if let Frame::Complete(len) = codec::frame(inbound, maximum_packet_size)? {
-            let frame = inbound.split_to(len);
-            return match codec::decode(&frame, ProtocolVersion::V5)? {
-                Packet::Connect(connect) => Ok(Some(connect)),
-                _ => Ok(None),
+            // Taken off only when it is understood: a refusal looks at what there is.
+            let frame = inbound.get(..len).unwrap_or_default();
+            let connect = match codec::decode(frame, ProtocolVersion::V5)? {
+                Packet::Connect(connect) => Some(connect),
+                _ => None,
             };
+            inbound.advance(len);
+            return Ok(connect);
         }
         match stream.read_buf(inbound).await {
             Ok(0) | Err(_) => return Ok(None),
@@ -167,13 +176,17 @@ async fn read_connect<S: AsyncRead + Unpin>(
 }
 
 /// A CONNECT that cannot be read is answered where the peer can understand it [MQTT-3.1.2-2, MQTT-3.1.4-1].
-async fn refuse_undecoded<S: AsyncWrite + Unpin>(stream: &mut S, error: &DecodeError) {
+async fn refuse_undecoded<S: AsyncWrite + Unpin>(
+    stream: &mut S,
+    inbound: &[u8],
+    error: &DecodeError,
+) {
     let version = match error.v3_like() {
-        Some(true) if error.reason_code() == ReasonCode::UnsupportedProtocolVersion => {
-            ProtocolVersion::V311
-        }
+        Some(true) => ProtocolVersion::V311,
         Some(false) => ProtocolVersion::V5,
-        _ => return,
+        // 3.1.1 has no word for a malformed CONNECT and closes [v3 MQTT-3.1.4-1].
+        None if says_v5(inbound) => ProtocolVersion::V5,
+        None => return,
     };
     let mut bytes = BytesMut::new();
     if codec::encode(
@@ -187,6 +200,15 @@ async fn refuse_undecoded<S: AsyncWrite + Unpin>(stream: &mut S, error: &DecodeE
     }
 }
 
+/// Whether a CONNECT, well formed or not, is one of 5.0: name and version follow the fixed header.
+fn says_v5(inbound: &[u8]) -> bool {
+    let mut length = inbound.iter().skip(1).take(4);
+    let after_length = length.position(|byte| *byte < 0x80).map(|at| at + 2);
+    after_length
+        .and_then(|at| inbound.get(at..))
+        .is_some_and(|rest| rest.starts_with(b"\x00\x04MQTT\x05"))
+}
+
 async fn write_and_close<S: AsyncWrite + Unpin>(
     stream: &mut S,
     bytes: &[u8],
@@ -195,7 +217,20 @@ async fn write_and_close<S: AsyncWrite + Unpin>(
     stream.shutdown().await
 }
 
-fn encode_connack(inner: &Inner, chain: &Chain, client: &ClientInfo, connack: ConnAck) -> BytesMut {
+/// Explanations that would make it larger than the client takes are left out [MQTT-3.2.2-19, MQTT-3.2.2-20].
+fn encode_connack(
+    inner: &Inner,
+    chain: &Chain,
+    client: &ClientInfo,
+    mut connack: ConnAck,
+    maximum_packet_size: u32,
+) -> BytesMut {
+    let fits = codec::packet_len(&Packet::ConnAck(connack.clone()), client.version)
+        .is_ok_and(|len| len <= maximum_packet_size as usize);
+    if let Some(properties) = connack.properties.as_mut().filter(|_| !fits) {
+        properties.reason_string = None;
+        properties.user_properties = hookmq_mqtt::UserProperties::new();
+    }
     let mut bytes = BytesMut::new();
     if let Err(error) = codec::encode(&Packet::ConnAck(connack), client.version, &mut bytes) {
         tracing::error!(%error, "CONNACK could not be encoded");
@@ -610,6 +645,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             let mut last = disconnect.clone();
             if !self.protocol.client.request_problem_information {
                 last.reason_string = None;
+            }
+            // [MQTT-3.14.2-3], [MQTT-3.14.2-4]
+            let len = codec::packet_len(&Packet::Disconnect(last.clone()), ProtocolVersion::V5);
+            if !len.is_ok_and(|len| len <= self.protocol.maximum_packet_size) {
+                last.reason_string = None;
+                last.user_properties = hookmq_mqtt::UserProperties::new();
             }
             let mut bytes = BytesMut::new();
             if codec::encode(&Packet::Disconnect(last), ProtocolVersion::V5, &mut bytes).is_ok() {

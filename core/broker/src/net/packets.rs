@@ -1,7 +1,10 @@
 //! What each packet of a connected client does: session first, then the broker's verb, then the answer. No socket here.
 
 use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use bytes::BytesMut;
@@ -23,8 +26,8 @@ use crate::event::message::Origin;
 use crate::event::packet::PacketDraft;
 use crate::hook::{Chain, Decision, Explained, Scope};
 use crate::message::{Message, Source};
-use crate::session::ProtocolError;
 use crate::session::receiving::{Inbound, Receipt, Receiving};
+use crate::session::{ProtocolError, Session};
 
 /// One connected client's side of the protocol.
 pub(crate) struct Protocol {
@@ -38,7 +41,7 @@ pub(crate) struct Protocol {
     /// Retained messages that wait for the client to take them.
     pub(crate) replays: VecDeque<Replay>,
     maximum_qos: QoS,
-    maximum_packet_size: usize,
+    pub(super) maximum_packet_size: usize,
     n_received: u64,
 }
 
@@ -230,17 +233,14 @@ impl Protocol {
                 if chain.awaits(Hook::InterceptPublish) || chain.awaits(Hook::AuthorizePublish) {
                     return Ok(Flow::Await(frame.into()));
                 }
-                // Nothing in it awaits, so one poll ends it.
-                match futures_util::FutureExt::now_or_never(
-                    self.handle_publish(chain, publish, now),
-                ) {
-                    Some(result) => result?,
-                    None => {
-                        return Err(End::by_broker(
-                            ReasonCode::UnspecifiedError,
-                            DisconnectType::NotClean,
-                            None,
-                        ));
+                // Nothing in it awaits, so one poll ends it. Pinned where it stands: moving it would cost more than the rest.
+                let handled = pin!(self.handle_publish(chain, publish, now));
+                match handled.poll(&mut Context::from_waker(Waker::noop())) {
+                    Poll::Ready(handled) => handled?,
+                    Poll::Pending => {
+                        let why = "a hook awaits that said it does not".to_owned();
+                        let reason = ReasonCode::ImplementationSpecificError;
+                        return Err(End::by_broker(reason, DisconnectType::NotClean, Some(why)));
                     }
                 }
             }
@@ -330,6 +330,13 @@ impl Protocol {
             }
             .into());
         }
+        if !publish.properties.subscription_identifiers.is_empty() {
+            return Err(ProtocolError {
+                reason: ReasonCode::ProtocolError,
+                clause: "MQTT-3.3.4-6",
+            }
+            .into());
+        }
         let settings = &self.inner.session_settings;
         if publish.retain && !settings.retain_available {
             return Err(ProtocolError {
@@ -345,13 +352,13 @@ impl Protocol {
                 Some(why),
             ));
         }
-        let session = Arc::clone(&self.entry.session.0);
         let mut aliased = None;
-        let mut receipt = None;
+        let mut unsettled = Unsettled(None);
         if Receiving::concerns(&publish) {
+            let session = &self.entry.session.0;
             match session.receiving().handle_publish(&publish)? {
-                Inbound::New(new, topic) => {
-                    receipt = Some(new);
+                Inbound::New(receipt, topic) => {
+                    unsettled = Unsettled(Some((Arc::clone(session), receipt)));
                     aliased = topic;
                 }
                 Inbound::Again(identifier, reason) => {
@@ -364,20 +371,15 @@ impl Protocol {
             publish.topic = topic;
         }
         publish.properties.topic_alias = None;
-        let mut unsettled = Unsettled {
-            session: &session,
-            receipt,
-        };
         let origin = Origin {
             client: Some(&self.client),
             source: Source::Client,
         };
         let outcome = self
             .inner
-            .publish(chain, &mut self.turn, origin, publish, None, now)
+            .publish(chain, &mut self.turn, origin, &publish, None, now)
             .await;
-        let receipt = unsettled.receipt.take();
-        drop(unsettled);
+        let receipt = unsettled.0.take().map(|(_, receipt)| receipt);
         if let Some(explained) = &outcome.disconnect {
             return Err(End::rejected(&self.inner, explained));
         }
@@ -628,15 +630,12 @@ impl Protocol {
 
 /// Forgets a QoS 2 message whose way was cut short (the connection was taken over while a plugin was asked): it was not answered,
 /// so the client sends it again, and it must not count as a duplicate then.
-struct Unsettled<'a> {
-    session: &'a crate::session::Session,
-    receipt: Option<Receipt>,
-}
+struct Unsettled(Option<(Arc<Session>, Receipt)>);
 
-impl Drop for Unsettled<'_> {
+impl Drop for Unsettled {
     fn drop(&mut self) {
-        if let Some(receipt) = &self.receipt {
-            self.session
+        if let Some((session, receipt)) = &self.0 {
+            session
                 .receiving()
                 .settle(receipt, ReasonCode::UnspecifiedError);
         }

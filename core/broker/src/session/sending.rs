@@ -19,6 +19,9 @@ use super::pending::{Pending, Push, Waiting};
 use super::settings::SessionSettings;
 use crate::message::{Message, Offer};
 
+/// What a Topic Alias beside its Topic Name adds at most: the property, and a byte more for each of two lengths.
+const ALIAS_BYTES: usize = 5;
+
 /// What became of a message for one receiver.
 #[derive(Debug)]
 pub(crate) enum Offered {
@@ -175,13 +178,13 @@ impl Sending {
         let has_room = self.outbox.len() < self.settings.outbox_bytes && !self.hold;
         if delivery.qos == QoS::AtMostOnce {
             if has_room && !self.pending.has_qos0() {
-                return match self.encode(offer.publish, &delivery, None) {
+                return match self.encode(&offer.publish, &delivery, None) {
                     true => Offered::Sent,
                     false => Offered::Dropped(DropReason::TooLarge),
                 };
             }
         } else if has_room && self.pending.is_empty() && self.has_window() {
-            return match self.send_kept(offer.publish, offer.message(), delivery) {
+            return match self.send_kept(&offer.publish, offer.message(), delivery) {
                 true => Offered::Sent,
                 false => Offered::Dropped(DropReason::TooLarge),
             };
@@ -214,9 +217,9 @@ impl Sending {
     pub(crate) fn send_waiting(&mut self, waiting: Waiting, now: Instant, lost: &mut Vec<Lost>) {
         let message = Arc::clone(&waiting.message);
         let sent = if waiting.delivery.qos == QoS::AtMostOnce {
-            self.encode(message.as_publish(now), &waiting.delivery, None)
+            self.encode(&message.as_publish(now), &waiting.delivery, None)
         } else {
-            self.send_kept(message.as_publish(now), &message, waiting.delivery.clone())
+            self.send_kept(&message.as_publish(now), &message, waiting.delivery.clone())
         };
         if !sent {
             lost.push(Lost {
@@ -323,7 +326,11 @@ impl Sending {
             }
             let (message, delivery) = (Arc::clone(&slot.message), slot.delivery.clone());
             // One that is too large for this connection is never acknowledged on it; it stays for another.
-            self.encode(message.as_publish(now), &delivery, Some((identifier, true)));
+            self.encode(
+                &message.as_publish(now),
+                &delivery,
+                Some((identifier, true)),
+            );
         }
     }
 
@@ -382,7 +389,7 @@ impl Sending {
     /// Encodes a QoS 1 or 2 message and keeps it until it is acknowledged; false if it is too large for the client.
     fn send_kept(
         &mut self,
-        publish: Publish<'_>,
+        publish: &Publish<'_>,
         message: &Arc<Message>,
         delivery: Delivery,
     ) -> bool {
@@ -397,22 +404,30 @@ impl Sending {
     /// Encodes into the outbox, for QoS 1 and 2 with identifier and DUP; false if it is too large for the client.
     fn encode(
         &mut self,
-        publish: Publish<'_>,
+        publish: &Publish<'_>,
         delivery: &Delivery,
         again: Option<(PacketIdentifier, bool)>,
     ) -> bool {
-        let mut publish = outgoing(publish, delivery);
+        let mut publish = outgoing(*publish, delivery);
         if let Some((identifier, dup)) = again {
             publish.packet_identifier = Some(identifier);
             publish.dup = dup;
         }
         let version = self.peer.version;
-        if self.peer.maximum_packet_size != u32::MAX
-            && codec::publish_len(&publish, version) > self.peer.maximum_packet_size as usize
-        {
-            return false;
+        let mut alias_fits = true;
+        if self.peer.maximum_packet_size != u32::MAX {
+            let len = codec::publish_len(&publish, version);
+            let maximum = self.peer.maximum_packet_size as usize;
+            if len > maximum {
+                return false;
+            }
+            alias_fits = len + ALIAS_BYTES <= maximum;
         }
-        match self.aliases.send(publish.topic) {
+        match if alias_fits {
+            self.aliases.send(publish.topic)
+        } else {
+            Sent::Name
+        } {
             Sent::Name => {}
             Sent::First(alias) => publish.properties.topic_alias = Some(alias),
             Sent::Alias(alias) => {
