@@ -115,7 +115,7 @@ impl Arg<'_> {
         for entry in self.table()?.pairs::<Value, Value>() {
             let (name, value) = entry?;
             let name = match &name {
-                Value::String(name) => name.to_string_lossy().to_string(),
+                Value::String(name) => name.to_string_lossy(),
                 other => show(other),
             };
             let slot = known

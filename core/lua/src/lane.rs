@@ -24,7 +24,8 @@ use tokio::task::{JoinSet, LocalSet};
 use crate::context::{Calling, Mode};
 use crate::handler::Handler;
 use crate::message::{Held, Slot};
-use crate::vm::{Blueprint, Failure, Vm};
+use crate::sandbox::Blueprint;
+use crate::vm::{Failure, Vm};
 
 type SharedEvent = Arc<dyn Event + Send + Sync>;
 type Reply = oneshot::Sender<Result<Answer, PluginError>>;

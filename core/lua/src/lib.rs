@@ -34,6 +34,7 @@
 
 mod api;
 mod args;
+mod body;
 mod buffer;
 mod config;
 mod context;
@@ -48,6 +49,7 @@ mod password;
 mod plugin;
 mod range;
 mod reason;
+mod sandbox;
 mod settings;
 mod sources;
 mod suggest;

@@ -144,7 +144,7 @@ fn filter(table: &Table) -> Result<Filter, String> {
     for entry in table.pairs::<Value, Value>() {
         let (key, value) = entry.map_err(|error| error.to_string())?;
         let key = match &key {
-            Value::String(key) => key.to_string_lossy().to_string(),
+            Value::String(key) => key.to_string_lossy(),
             other => show(other),
         };
         match key.as_str() {
@@ -225,7 +225,7 @@ fn duration(value: &Value) -> Result<Duration, String> {
 
 fn text(what: &str, value: &Value) -> Result<String, String> {
     match value {
-        Value::String(text) => Ok(text.to_string_lossy().to_string()),
+        Value::String(text) => Ok(text.to_string_lossy()),
         other => Err(wrong(what, "a string", other)),
     }
 }

@@ -17,9 +17,10 @@ use crate::context::Mode;
 use crate::error::LoadError;
 use crate::lane::Lane;
 use crate::metadata::Metadata;
+use crate::sandbox::Blueprint;
 use crate::settings::LuaSettings;
 use crate::sources::Sources;
-use crate::vm::{Blueprint, Failure, Vm};
+use crate::vm::{Failure, Vm};
 
 /// One loaded script.
 pub struct LuaPlugin {

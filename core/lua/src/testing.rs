@@ -23,9 +23,9 @@ use mlua::chunk::ChunkMode;
 use crate::context::Mode;
 use crate::error::first_lines;
 use crate::guard::Guard;
+use crate::sandbox::{Blueprint, sandbox};
 use crate::settings::LuaSettings;
 use crate::sources::Sources;
-use crate::vm::{Blueprint, sandbox};
 
 /// How the name of a file with tests ends.
 const SUFFIX: &str = "_test.lua";

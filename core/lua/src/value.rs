@@ -182,7 +182,7 @@ pub(crate) fn pairs_from_lua(what: &str, table: &Table) -> Result<Vec<(String, S
         let Value::String(name) = name else {
             continue;
         };
-        let name = name.to_string_lossy().to_string();
+        let name = name.to_string_lossy();
         let value = plain_text(&value).ok_or_else(|| bad(&value))?;
         let is_known = pairs.iter().any(|pair| pair.0 == name && pair.1 == value);
         if !is_known {
@@ -233,7 +233,7 @@ fn records_from_lua(field: Field, list: &Table) -> Result<Vec<Record>, Fault> {
         for part in entry.pairs::<Value, Value>() {
             let (name, value) = part?;
             let name = match &name {
-                Value::String(name) => name.to_string_lossy().to_string(),
+                Value::String(name) => name.to_string_lossy(),
                 other => show(other),
             };
             let part = known
@@ -286,7 +286,7 @@ pub(crate) fn show(value: &Value) -> String {
         Value::Integer(number) => format!("the number {number}"),
         Value::Number(number) => format!("the number {number}"),
         Value::String(text) => {
-            let text = text.to_string_lossy().to_string();
+            let text = text.to_string_lossy();
             if text.chars().count() > MOST {
                 let start: String = text.chars().take(MOST).collect();
                 format!("the string \"{start}...\" of {} bytes", text.len())

@@ -146,7 +146,7 @@ fn read_changes(hook: Option<Hook>, table: &Table) -> Result<Vec<(Field, Owned)>
                 value::show(&name)
             )));
         };
-        let name = name.to_string_lossy().to_string();
+        let name = name.to_string_lossy();
         let field = Field::from_name(&name).ok_or_else(|| no_such_change(hook, &name))?;
         if let Some(hook) = hook {
             check_may_change(hook.spec(), field)?;

@@ -1,5 +1,7 @@
 //! Handlers that wait: many at once, each bounded, none in another's way.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::sync::Arc;

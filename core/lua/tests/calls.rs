@@ -1,5 +1,7 @@
 //! What handlers are given and what they may answer.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use common::{call, event, load, load_error, refusal};

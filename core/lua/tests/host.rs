@@ -1,5 +1,7 @@
 //! The `broker` table: what each function does, and what it says when it is used wrongly.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use common::{call, event, load, refusal, settings, try_load};

@@ -1,5 +1,7 @@
 //! What a script may be, and what it is told when it is not.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::time::Duration;

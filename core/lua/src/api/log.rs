@@ -75,10 +75,10 @@ fn plain(lua: &Lua, value: &Value) -> Result<String, Fault> {
     match value {
         Value::Nil => Ok("nil".into()),
         Value::Boolean(truth) => Ok(truth.to_string()),
-        Value::String(text) => Ok(text.to_string_lossy().to_string()),
+        Value::String(text) => Ok(text.to_string_lossy()),
         Value::Number(_) | Value::Integer(_) => Ok(lua
             .coerce_string(value.clone())?
-            .map(|text| text.to_string_lossy().to_string())
+            .map(|text| text.to_string_lossy())
             .unwrap_or_default()),
         other => Ok(other.type_name().into()),
     }

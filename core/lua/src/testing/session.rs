@@ -279,7 +279,7 @@ fn to_json(value: &Value, depth: usize) -> Result<serde_json::Value, Fault> {
     }
     Ok(match value {
         Value::Boolean(truth) => Json::Bool(*truth),
-        Value::String(text) => Json::String(text.to_string_lossy().to_string()),
+        Value::String(text) => Json::String(text.to_string_lossy()),
         Value::Number(number) => match whole_number(value) {
             Some(number) => number.into(),
             None => (*number).into(),

@@ -1,5 +1,6 @@
 //! A script in a folder of its own, loaded with a host that records.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::fs;
