@@ -355,10 +355,11 @@ impl Protocol {
         let mut aliased = None;
         let mut unsettled = Unsettled(None);
         if Receiving::concerns(&publish) {
-            let session = &self.entry.session.0;
-            match session.receiving().handle_publish(&publish)? {
+            let session = Arc::clone(&self.entry.session.0);
+            let inbound = session.receiving().handle_publish(&publish)?;
+            match inbound {
                 Inbound::New(receipt, topic) => {
-                    unsettled = Unsettled(Some((Arc::clone(session), receipt)));
+                    unsettled = Unsettled(Some((session, receipt)));
                     aliased = topic;
                 }
                 Inbound::Again(identifier, reason) => {
