@@ -190,10 +190,12 @@ impl FieldSet {
 
     /// All that are in, in the order of [`Field`].
     pub fn iter(self) -> impl Iterator<Item = Field> {
-        FIELDS
-            .iter()
-            .map(|spec| spec.field)
-            .filter(move |field| self.has(*field))
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let first = left.trailing_zeros() as usize;
+            left &= left.wrapping_sub(1);
+            FIELDS.get(first).map(|spec| spec.field)
+        })
     }
 }
 
