@@ -59,6 +59,26 @@ class OneLineEach(unittest.TestResult):
     addError = addFailure
 
 
+def await_suback(client_class):
+    """Makes `subscribe` return when the SUBACK is there.
+
+    Some tests mean to wait for it and look at the other client's callback; what that other client publishes next then
+    comes before the subscription at a broker that serves its clients in parallel.
+    """
+    send = client_class.subscribe
+
+    def subscribe(self, *arguments, **options):
+        callback = getattr(self, "callback", None)
+        seen = len(callback.subscribeds) if callback else 0
+        packet_identifier = send(self, *arguments, **options)
+        deadline = time.monotonic() + 5
+        while callback and len(callback.subscribeds) <= seen and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return packet_identifier
+
+    client_class.subscribe = subscribe
+
+
 def tests_of(module, part, skip):
     names = unittest.TestLoader().getTestCaseNames(module.Test)
     if hasattr(module.Test, "will_message_test"):
@@ -81,6 +101,7 @@ def main():
     module.wildtopics = ("TopicA/+", "+/C", "#", "/#", "/+", "+/+", "TopicA/#")
     module.nosubscribe_topics = ("test/nosubscribe",)
     module.topic_prefix = "client_test5/"
+    await_suback(module.mqtt_client.Client)
     logging.getLogger().setLevel(logging.ERROR)
     tests_of(module, arguments.part, arguments.skip).run(OneLineEach())
     sys.stdout.flush()
