@@ -223,4 +223,16 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn a_set_gives_its_fields_back_in_order() {
+        let all: FieldSet = FIELDS.iter().map(|spec| spec.field).collect();
+        assert!(all.iter().eq(FIELDS.iter().map(|spec| spec.field)));
+        let some = FieldSet::of(&[Field::Topic, Field::ClientId]);
+        assert_eq!(
+            some.iter().collect::<Vec<_>>(),
+            [Field::ClientId, Field::Topic]
+        );
+        assert_eq!(FieldSet::EMPTY.iter().next(), None);
+    }
 }

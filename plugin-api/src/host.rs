@@ -200,7 +200,7 @@ impl std::error::Error for HostError {}
 
 /// The broker as one plugin sees it. Every method returns at once; grants are checked inside.
 pub trait Host: Send + Sync + 'static {
-    /// Writes to the broker's log. `place` is file and line; lines of one place are rate limited.
+    /// Writes to the broker's log. `place` is file and line. A plugin's lines are limited per second.
     fn log(&self, level: LogLevel, place: &str, message: &str, fields: &[(String, String)]);
 
     /// Publishes; `depth` is the current event's [`crate::Event::depth`].

@@ -13,6 +13,7 @@ mod client;
 mod event;
 mod handle;
 pub mod hook;
+mod log_limit;
 mod message;
 mod net;
 pub mod router;

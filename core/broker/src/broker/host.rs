@@ -13,6 +13,7 @@ use super::sessions::{DisconnectType, Kick};
 use super::{Injected, Inner};
 use crate::client::{ClientInfo, protocol_number};
 use crate::hook::MAXIMUM_DEPTH;
+use crate::log_limit::{Line, LogLimit};
 use crate::message::{Message, MessageProperties, Source};
 use crate::router::{Budget, Cursor, Progress};
 use crate::session::SessionRef;
@@ -27,7 +28,11 @@ pub struct PluginHost {
     inner: Weak<Inner>,
     plugin: Arc<str>,
     grants: Grants,
+    lines: LogLimit,
 }
+
+/// Lines that one plugin may log per second; the others are counted.
+const LINES_PER_SECOND: u64 = 1_000;
 
 impl PluginHost {
     pub(crate) fn new(inner: &Arc<Inner>, plugin: Arc<str>, grants: Grants) -> Self {
@@ -35,6 +40,7 @@ impl PluginHost {
             inner: Arc::downgrade(inner),
             plugin,
             grants,
+            lines: LogLimit::new(LINES_PER_SECOND),
         }
     }
 
@@ -76,6 +82,13 @@ impl PluginHost {
 impl Host for PluginHost {
     fn log(&self, level: LogLevel, place: &str, message: &str, fields: &[(String, String)]) {
         let plugin = &*self.plugin;
+        match self.lines.line(now_ms()) {
+            Line::Hold => return,
+            Line::Write { held: 0 } => {}
+            Line::Write { held } => {
+                tracing::warn!(target: "plugin", plugin, "{held} lines were not logged: over {LINES_PER_SECOND} a second");
+            }
+        }
         let fields = fields
             .iter()
             .map(|(name, value)| format!("{name}={value}"))

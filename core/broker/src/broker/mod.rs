@@ -27,6 +27,7 @@ use self::timers::Timers;
 use crate::client::ClientInfo;
 use crate::event::message::Origin;
 use crate::hook::{Decision, Explained, Hooks, Scope};
+use crate::log_limit::{Line, LogLimit};
 use crate::message::{Message, Source};
 use crate::router::{CacheLimits, MatchCache, Matches, Retained, Router, Strategy};
 use crate::session::settings::SessionSettings;
@@ -50,8 +51,12 @@ pub(crate) struct Inner {
     pub(crate) injected: mpsc::Sender<Injected>,
     pub(crate) stopping: watch::Sender<bool>,
     pub(crate) endpoint: std::sync::OnceLock<String>,
+    refusals: LogLimit,
     hasher: RandomState,
 }
+
+/// Refusals logged per second; all of them are counted.
+const REFUSALS_PER_SECOND: u64 = 100;
 
 /// A message that no client's connection brings.
 pub(crate) struct Injected {
@@ -95,6 +100,11 @@ impl Turn {
         }
     }
 
+    /// Forgets who matched which topic: what is remembered keeps Sessions alive that have ended.
+    pub(crate) fn forget_routes(&mut self) {
+        self.routes.clear();
+    }
+
     /// Wakes every touched Session's connection, once.
     pub(crate) fn wake(&mut self) {
         for session in self.touched.0.drain(..) {
@@ -131,6 +141,7 @@ impl Inner {
             injected,
             stopping: watch::Sender::new(false),
             endpoint: std::sync::OnceLock::new(),
+            refusals: LogLimit::new(REFUSALS_PER_SECOND),
             hasher: RandomState::new(),
         }
     }
@@ -152,8 +163,14 @@ impl Inner {
     /// Every refusal can be explained: plugin, hook, place and reason go to the log.
     pub(crate) fn explain(&self, explained: &Explained, origin: Origin<'_>) {
         self.stats.refused();
-        let client_id = origin.client_id().map_or("", ClientId::as_str);
-        tracing::info!(client_id, source = origin.source.name(), "{explained}");
+        if let Line::Write { held } = self.refusals.line(self.hooks.now_ms()) {
+            let client_id = origin.client_id().map_or("", ClientId::as_str);
+            let source = origin.source.name();
+            if held > 0 {
+                tracing::info!("{held} refusals were not logged");
+            }
+            tracing::info!(client_id, source, "refused: {explained}");
+        }
     }
 
     /// A gate that all plugins pass is decided by the setting; what the broker itself publishes is allowed.

@@ -601,6 +601,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     End::by_broker(ReasonCode::KeepAliveTimeout, DisconnectType::NotClean, None);
                 return Poll::Ready(Step::End(Box::new(end)));
             }
+            // A client that only pings needs no memory of its topics.
+            self.protocol.turn.forget_routes();
             timer.as_mut().reset(due.into());
         }
         Poll::Pending
