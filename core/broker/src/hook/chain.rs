@@ -92,14 +92,14 @@ impl Chain {
     #[inline]
     #[must_use]
     pub const fn listens(&self, hook: Hook) -> bool {
-        self.listens & bit(hook) != 0
+        !cfg!(hookmq_without_hooks) && self.listens & bit(hook) != 0
     }
 
     /// Whether any plugin awaits at this hook; if none does, [`Chain::gate`] and [`Chain::filter`] do.
     #[inline]
     #[must_use]
     pub const fn awaits(&self, hook: Hook) -> bool {
-        self.awaits & bit(hook) != 0
+        !cfg!(hookmq_without_hooks) && self.awaits & bit(hook) != 0
     }
 
     /// One bit per hook that has a listener.
