@@ -15,6 +15,7 @@ mod fuzz;
 mod generate;
 mod paho;
 mod process;
+mod run;
 mod setup;
 mod test;
 
@@ -40,6 +41,8 @@ struct Arguments {
 enum Command {
     /// Everything that must hold before a change lands: format, lints, docs, licences, tests.
     Check,
+    /// The broker itself, built for speed; what follows is handed to `hookmq run`.
+    Run(run::Arguments),
     /// The whole test suite, with its set-up.
     Test(test::Arguments),
     /// Which clause of the standards is shown by which test.
@@ -57,6 +60,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Check => check::run(),
+        Command::Run(arguments) => run::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Clauses(arguments) => clauses::run(&arguments),
         Command::Foreign(arguments) => foreign::run(&arguments),
