@@ -34,6 +34,16 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
+    /// Acknowledged and not routed, in the plugins' words.
+    fn taken(answer: PublishAnswer) -> Self {
+        Self {
+            reason: answer.reason.unwrap_or(ReasonCode::Success),
+            reason_string: answer.reason_string,
+            user_properties: answer.user_properties,
+            disconnect: None,
+        }
+    }
+
     fn of(reason: ReasonCode) -> Self {
         Self {
             reason,
@@ -137,7 +147,7 @@ impl Inner {
             } else {
                 chain.filter(Hook::InterceptPublish, &scope, &mut draft)
             };
-            if let Some(outcome) = self.refused(decision, origin, &draft) {
+            if let Some(outcome) = self.refused(decision, origin, &mut draft) {
                 return outcome;
             }
         }
@@ -162,7 +172,7 @@ impl Inner {
                 chain.gate(Hook::AuthorizePublish, &scope, &mut draft)
             };
             let decision = self.with_default(decision, Hook::AuthorizePublish, origin.source);
-            if let Some(outcome) = self.refused(decision, origin, &draft) {
+            if let Some(outcome) = self.refused(decision, origin, &mut draft) {
                 return outcome;
             }
         }
@@ -207,13 +217,13 @@ impl Inner {
         &self,
         decision: Decision,
         origin: Origin<'_>,
-        draft: &MessageDraft<'_>,
+        draft: &mut MessageDraft<'_>,
     ) -> Option<Outcome> {
         let explained = match decision {
             Decision::Pass | Decision::Accept => return None,
             Decision::Consume(explained) => {
                 tracing::debug!(%explained, "consumed");
-                return Some(Outcome::of(ReasonCode::Success));
+                return Some(Outcome::taken(draft.take_answer()));
             }
             Decision::Drop(explained) => {
                 tracing::debug!(%explained, "dropped");
@@ -226,7 +236,7 @@ impl Inner {
                     DropReason::Plugin,
                     Some(&explained),
                 );
-                return Some(Outcome::of(ReasonCode::Success));
+                return Some(Outcome::taken(draft.take_answer()));
             }
             Decision::Deny(explained) => {
                 self.explain(&explained, origin);

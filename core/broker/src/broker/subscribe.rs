@@ -247,7 +247,11 @@ impl Inner {
                 } else {
                     granted(draft.options.qos)
                 };
-                return Some(FilterOutcome::of(reason));
+                return Some(FilterOutcome {
+                    reason_string: draft.reason_string.take(),
+                    user_properties: std::mem::take(&mut draft.user_properties),
+                    ..FilterOutcome::of(reason)
+                });
             }
             Decision::Deny(explained) => explained,
             Decision::Disconnect(explained) => {
@@ -258,9 +262,13 @@ impl Inner {
                 });
             }
         };
+        let answer = match hook {
+            Hook::InterceptUnsubscription => PacketType::UnsubAck,
+            _ => PacketType::SubAck,
+        };
         self.explain(&explained, origin);
         Some(FilterOutcome {
-            reason: reason_of(&explained, PacketType::SubAck),
+            reason: reason_of(&explained, answer),
             reason_string: self.told(&explained).map(str::to_owned),
             user_properties: crate::event::user_properties(&explained.refusal.user_properties)
                 .unwrap_or_default(),

@@ -5,3 +5,5 @@
 mod support;
 
 mod connect;
+mod publish;
+mod subscribe;
