@@ -7,6 +7,7 @@ use std::sync::Arc;
 use hookmq_plugin_api::{Hook, Host};
 
 use crate::guard::Guard;
+use crate::memory::Memory;
 use crate::settings::Clock;
 
 /// Whether handlers of this VM may wait.
@@ -30,7 +31,7 @@ pub(crate) struct Context {
     pub(crate) main_thread: usize,
     /// Bytes that verdicts hold outside the VM, where its own limit does not see them.
     pub(crate) held: Rc<Cell<usize>>,
-    pub(crate) memory_limit: usize,
+    pub(crate) memory: Memory,
     /// The message of the last refused grant, to tell it from other errors.
     pub(crate) grant_refused: RefCell<Option<String>>,
 }

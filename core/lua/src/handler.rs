@@ -1,9 +1,10 @@
 //! One handler: a function of the script, and what its parameters stand for.
 
-use hookmq_plugin_api::{Event, Field, FieldSet, Hook, Value as ApiValue};
-use mlua::{Either, Function, Lua, Value, Variadic};
+use hookmq_plugin_api::{Event, Field, FieldSet, Hook};
+use mlua::{Function, IntoLuaMulti, Lua, Value, Variadic};
 
 use crate::buffer::Buffers;
+use crate::memory::Memory;
 use crate::message::{Message, Slot, visible};
 use crate::outline::{FunctionOutline, Outline};
 use crate::suggest::nearest;
@@ -36,9 +37,6 @@ pub(crate) struct Handler {
     pub(crate) shown: FieldSet,
 }
 
-/// An argument on its way into Lua. Texts go straight onto Lua's stack; the rest is made beforehand.
-type Arg<'a> = Either<Option<&'a str>, Value>;
-
 /// What arguments are made from.
 pub(crate) struct Call<'a> {
     pub(crate) lua: &'a Lua,
@@ -67,44 +65,40 @@ impl Handler {
             .any(|param| matches!(param, Param::Msg | Param::Client))
     }
 
-    /// Calls it, with as many arguments as it has parameters.
-    pub(crate) fn call(&self, call: &Call<'_>) -> mlua::Result<Value> {
+    /// Makes its arguments and calls it, within the VM's memory limit.
+    pub(crate) fn call(&self, call: &Call<'_>, memory: &Memory) -> mlua::Result<Value> {
         let arg = |param| self.arg(param, call);
-        let function = &self.function;
         // Tuples need no list on the heap.
         match *self.params.as_slice() {
-            [] => function.call(()),
-            [a] => function.call((arg(a)?,)),
-            [a, b] => function.call((arg(a)?, arg(b)?)),
-            [a, b, c] => function.call((arg(a)?, arg(b)?, arg(c)?)),
-            [a, b, c, d] => function.call((arg(a)?, arg(b)?, arg(c)?, arg(d)?)),
-            [a, b, c, d, e] => function.call((arg(a)?, arg(b)?, arg(c)?, arg(d)?, arg(e)?)),
-            [a, b, c, d, e, f] => {
-                function.call((arg(a)?, arg(b)?, arg(c)?, arg(d)?, arg(e)?, arg(f)?))
-            }
-            _ => function.call(self.args(call)?),
+            [] => self.run(call, memory, ()),
+            [a] => self.run(call, memory, (arg(a)?,)),
+            [a, b] => self.run(call, memory, (arg(a)?, arg(b)?)),
+            [a, b, c] => self.run(call, memory, (arg(a)?, arg(b)?, arg(c)?)),
+            [a, b, c, d] => self.run(call, memory, (arg(a)?, arg(b)?, arg(c)?, arg(d)?)),
+            _ => self.run(call, memory, self.args(call)?),
         }
     }
 
-    /// All arguments as a list of values.
+    fn run(
+        &self,
+        call: &Call<'_>,
+        memory: &Memory,
+        args: impl IntoLuaMulti,
+    ) -> mlua::Result<Value> {
+        memory.within(call.lua, || self.function.call(args))
+    }
+
+    /// All arguments as a list.
     pub(crate) fn args(&self, call: &Call<'_>) -> mlua::Result<Variadic<Value>> {
         self.params
             .iter()
-            .map(|param| match self.arg(*param, call)? {
-                Either::Left(Some(text)) => Ok(Value::String(call.lua.create_string(text)?)),
-                Either::Left(None) => Ok(Value::Nil),
-                Either::Right(value) => Ok(value),
-            })
+            .map(|param| self.arg(*param, call))
             .collect()
     }
 
-    fn arg<'a>(&self, param: Param, call: &Call<'a>) -> mlua::Result<Arg<'a>> {
-        let value = match param {
-            Param::Field(field) => match call.event.get(field) {
-                ApiValue::Text(text) => return Ok(Either::Left(Some(text))),
-                ApiValue::Nil => return Ok(Either::Left(None)),
-                other => value::to_lua(call.lua, other)?,
-            },
+    fn arg(&self, param: Param, call: &Call<'_>) -> mlua::Result<Value> {
+        Ok(match param {
+            Param::Field(field) => value::to_lua(call.lua, call.event.get(field))?,
             Param::PayloadBuffer => {
                 let payload = call
                     .event
@@ -125,8 +119,7 @@ impl Handler {
                 None => Value::Nil,
             },
             Param::Config => call.config.clone(),
-        };
-        Ok(Either::Right(value))
+        })
     }
 }
 

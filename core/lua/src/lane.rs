@@ -261,7 +261,10 @@ impl<F: Future<Output = mlua::Result<Value>>> Future for Slices<'_, F> {
         let vm = self.vm;
         let outer = vm.context.calling.replace(self.calling);
         let armed = vm.guard.arm(self.budget);
-        let polled = catch_unwind(AssertUnwindSafe(|| self.future.as_mut().poll(task)));
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            let memory = &vm.context.memory;
+            memory.within(&vm.lua, || self.future.as_mut().poll(task))
+        }));
         let is_over = vm.guard.disarm(&armed);
         vm.context.calling.set(outer);
         match polled {

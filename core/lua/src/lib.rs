@@ -42,6 +42,7 @@ mod error;
 mod guard;
 mod handler;
 mod lane;
+mod memory;
 mod message;
 mod metadata;
 mod outline;

@@ -13,6 +13,7 @@ use crate::api;
 use crate::context::{Context, Mode};
 use crate::error::Fault;
 use crate::guard::Guard;
+use crate::memory::Memory;
 use crate::settings::LuaSettings;
 use crate::sources::Sources;
 use crate::value::show;
@@ -73,7 +74,6 @@ pub(crate) fn sandbox(
 ) -> mlua::Result<(Lua, Rc<Context>, Rc<Guard>)> {
     let settings = &blueprint.settings;
     let lua = Lua::new_with(StdLib::ALL_SAFE, LuaOptions::default())?;
-    lua.set_memory_limit(lua.used_memory() + settings.memory_limit)?;
     let guard = Rc::new(Guard::new());
     let context = Rc::new(Context {
         name: settings.name.clone(),
@@ -84,7 +84,7 @@ pub(crate) fn sandbox(
         calling: Cell::default(),
         main_thread: lua.current_thread().to_pointer().addr(),
         held: Rc::default(),
-        memory_limit: settings.memory_limit,
+        memory: Memory::beyond(&lua, settings.memory_limit),
         grant_refused: RefCell::new(None),
     });
     restrict(&lua)?;

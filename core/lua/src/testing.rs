@@ -20,7 +20,7 @@ use hookmq_plugin_api::{Grant, Grants};
 use mlua::Function;
 use mlua::chunk::ChunkMode;
 
-use crate::context::Mode;
+use crate::context::{Context, Mode};
 use crate::error::first_lines;
 use crate::guard::Guard;
 use crate::sandbox::{Blueprint, sandbox};
@@ -200,8 +200,9 @@ fn run(file: &Path, options: &TestOptions) -> TestReport {
 struct Opened {
     tests: Vec<(String, Function)>,
     t: mlua::Table,
+    context: Rc<Context>,
     guard: Rc<Guard>,
-    _lua: mlua::Lua,
+    lua: mlua::Lua,
 }
 
 fn open(file: &Path, options: &TestOptions) -> Result<Opened, String> {
@@ -216,17 +217,17 @@ fn open(file: &Path, options: &TestOptions) -> Result<Opened, String> {
         sources: Sources::open(file)?,
     });
     let text = |error: mlua::Error| first_lines(&error.to_string());
-    let (lua, _, guard) = sandbox(&blueprint, Mode::Inline).map_err(text)?;
+    let (lua, context, guard) = sandbox(&blueprint, Mode::Inline).map_err(text)?;
     let session = session::Session::new(script, settings, options.budget, host);
     let (t, tests) = session.install(&lua).map_err(text)?;
     let main = blueprint.sources.main();
     let source = blueprint.sources.get(main).ok_or("the file is gone")?;
     let armed = guard.arm(options.settings.body_budget);
-    let result = lua
+    let chunk = lua
         .load(source.text.as_str())
         .set_name(format!("@{main}"))
-        .set_mode(ChunkMode::Text)
-        .exec();
+        .set_mode(ChunkMode::Text);
+    let result = context.memory.within(&lua, || chunk.exec());
     if guard.disarm(&armed) {
         return Err(format!(
             "{main}: ran longer than {:?}",
@@ -237,8 +238,9 @@ fn open(file: &Path, options: &TestOptions) -> Result<Opened, String> {
     Ok(Opened {
         tests: tests.take(),
         t,
+        context,
         guard,
-        _lua: lua,
+        lua,
     })
 }
 
@@ -249,7 +251,8 @@ fn run_one(file: &Path, options: &TestOptions, at: usize) -> Result<(), String> 
     }
     let (_, test) = opened.tests.swap_remove(at);
     let armed = opened.guard.arm(options.test_budget);
-    let result = test.call::<()>(&opened.t);
+    let memory = &opened.context.memory;
+    let result = memory.within(&opened.lua, || test.call::<()>(&opened.t));
     if opened.guard.disarm(&armed) {
         return Err(format!(
             "{}: ran longer than {:?}",

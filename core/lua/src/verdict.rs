@@ -35,7 +35,7 @@ impl Weight {
     /// Counts these bytes; garbage is collected if that is needed to stay below the limit.
     pub(crate) fn of(lua: &Lua, context: &Context, bytes: usize) -> mlua::Result<Self> {
         let held = &context.held;
-        let is_over = || held.get().saturating_add(bytes) > context.memory_limit;
+        let is_over = || held.get().saturating_add(bytes) > context.memory.limit;
         if is_over() {
             lua.gc_collect()?;
         }

@@ -31,7 +31,6 @@ pub(crate) struct Vm {
     pub(crate) context: Rc<Context>,
     pub(crate) guard: Rc<Guard>,
     nesting: Cell<u8>,
-    memory_limit: usize,
     pub(crate) lua: Lua,
 }
 
@@ -60,7 +59,9 @@ impl Vm {
         let broken = |error: mlua::Error| LoadError::new(main, 0, first_lines(&error.to_string()));
         let (lua, context, guard) = sandbox(blueprint, mode).map_err(broken)?;
         let armed = guard.arm(blueprint.settings.body_budget);
-        let table = run_body(&lua, blueprint, &guard, &armed)?;
+        let table = context
+            .memory
+            .within(&lua, || run_body(&lua, blueprint, &guard, &armed))?;
         let built = read_table(&lua, blueprint, &table);
         guard.disarm(&armed);
         let (handlers, declared) = built?;
@@ -71,7 +72,6 @@ impl Vm {
             context,
             guard,
             nesting: Cell::new(0),
-            memory_limit: blueprint.settings.memory_limit,
             lua,
         };
         // What handlers share is in locals and in broker.kv; a stray global would be one VM's own.
@@ -123,7 +123,8 @@ impl Vm {
             Rc::new(RefCell::new(Some(Held::Copy(Rc::new(copy)))))
         });
         let armed = self.guard.arm(budget);
-        let result = handler.call(&self.arguments(event, slot.as_ref(), nesting == 0));
+        let arguments = self.arguments(event, slot.as_ref(), nesting == 0);
+        let result = handler.call(&arguments, &self.context.memory);
         let is_over = self.guard.disarm(&armed);
         if let Some(slot) = slot {
             slot.borrow_mut().take();
@@ -167,12 +168,12 @@ impl Vm {
     #[cold]
     fn failure(&self, handler: &Handler, error: &mlua::Error) -> Failure {
         let words = first_lines(&error.to_string());
-        if is_out_of_memory(error) || self.lua.used_memory() > self.memory_limit {
+        if is_out_of_memory(error) || self.context.memory.is_over(&self.lua) {
             let words = format!(
                 "{}: {} needed more than its {} bytes of memory",
                 handler.place,
                 handler.hook.name(),
-                self.memory_limit
+                self.context.memory.limit
             );
             return Failure {
                 error: PluginError::new(Cause::Memory, words),
