@@ -45,9 +45,11 @@ function M.client_connected(client_id, endpoint)
 	broker.log.info(`客户端已连接.ClientId:【{client_id}】,Endpoint:【{endpoint}】`)
 end
 
+-- The helper knows three ways to go: Clean, Takeover, and NotClean for all others.
 function M.client_disconnected(client_id, endpoint, reason_code, disconnect_type)
+	local kind = if disconnect_type == "Clean" or disconnect_type == "Takeover" then disconnect_type else "NotClean"
 	broker.log.info(
-		`客户端已断开.ClientId:【{client_id}】,Endpoint:【{endpoint}】.ReasonCode:【{reason_code}】,DisconnectType:【{disconnect_type}】`
+		`客户端已断开.ClientId:【{client_id}】,Endpoint:【{endpoint}】.ReasonCode:【{reason_code}】,DisconnectType:【{kind}】`
 	)
 end
 
