@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use mlua::{Lua, VmState};
 
-/// Milliseconds that the ticker has counted.
+/// Ticks that the ticker has counted.
 static TICKS: AtomicU64 = AtomicU64::new(0);
 /// Set by whoever runs a script, cleared by the ticker.
 static BUSY: AtomicBool = AtomicBool::new(false);
@@ -20,9 +20,10 @@ static BUSY: AtomicBool = AtomicBool::new(false);
 static ASLEEP: AtomicBool = AtomicBool::new(false);
 static TICKER: OnceLock<Thread> = OnceLock::new();
 
-const TICK: Duration = Duration::from_millis(1);
+/// A wake-up of a thread costs microseconds, and budgets are tens of milliseconds.
+const TICK: Duration = Duration::from_millis(2);
 /// Ticks without work after which the ticker sleeps.
-const IDLE_TICKS: u32 = 1_000;
+const IDLE_TICKS: u32 = 500;
 
 /// The words that a script sees when its time is over; the host goes by [`Guard::tripped`], not by them.
 pub(crate) const OVER_BUDGET: &str = "over its time budget";
@@ -69,7 +70,7 @@ impl Guard {
     pub(crate) fn arm(&self, budget: Duration) -> Armed {
         stay_awake();
         // The current tick may end right now, so it does not count.
-        let ticks = u64::try_from(budget.as_millis())
+        let ticks = u64::try_from(budget.as_millis().div_ceil(TICK.as_millis()))
             .unwrap_or(u64::MAX)
             .saturating_add(1);
         let deadline = TICKS.load(Ordering::Relaxed).saturating_add(ticks);

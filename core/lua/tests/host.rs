@@ -151,6 +151,7 @@ fn json_goes_both_ways() {
         ("broker.json.encode(2^53)", "9007199254740992"),
         ("broker.json.valid('{\"a\":1}')", "true"),
         ("broker.json.valid('{\"a\":1} x')", "false"),
+        ("broker.json.valid('\"\\255\"')", "false"),
         ("broker.json.valid(buffer.fromstring('[1]xxx'), 3)", "true"),
     ] {
         let found = run(&format!("return {code}"));

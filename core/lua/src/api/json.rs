@@ -52,7 +52,10 @@ fn valid(_: &Lua, _: &Context, [value, size, ..]: &Args) -> Result<Value, Fault>
     };
     let is_valid = arg.with_bytes(|bytes| {
         let bytes = bytes.get(..size.min(bytes.len())).unwrap_or(bytes);
-        bytes.len() <= MAX_TEXT && serde_json::from_slice::<IgnoredAny>(bytes).is_ok()
+        // JSON is UTF-8; what is skipped unread is not checked for it otherwise.
+        bytes.len() <= MAX_TEXT
+            && std::str::from_utf8(bytes)
+                .is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok())
     })?;
     Ok(Value::Boolean(is_valid))
 }
