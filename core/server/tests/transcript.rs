@@ -19,17 +19,29 @@ fn helper_lua_writes_the_golden_transcript() {
         toml::Value::from(script.to_str().unwrap())
     );
     std::fs::write(&config, text).unwrap();
-    session::run(Command::new(env!("CARGO_BIN_EXE_hookmq")).arg("--config").arg(config), read);
+    session::run(
+        Command::new(env!("CARGO_BIN_EXE_hookmq"))
+            .arg("--config")
+            .arg(config),
+        read,
+    );
 }
 
 fn read(line: &str) -> Line {
-    let line: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("not JSON ({error}): {line}"));
+    let line: Value =
+        serde_json::from_str(line).unwrap_or_else(|error| panic!("not JSON ({error}): {line}"));
     let message = line["message"].as_str().unwrap_or_default();
     if line["target"] == "plugin" {
-        assert_eq!((&line["plugin"], &line["level"]), (&"helper".into(), &"INFO".into()), "{line}");
+        assert_eq!(
+            (&line["plugin"], &line["level"]),
+            (&"helper".into(), &"INFO".into()),
+            "{line}"
+        );
         return Line::Helper(message.to_owned());
     }
-    let address = message.split_once("listens on ").and_then(|(_, rest)| rest.split_once(','));
+    let address = message
+        .split_once("listens on ")
+        .and_then(|(_, rest)| rest.split_once(','));
     match address.map(|(address, _)| address.parse()) {
         Some(Ok(address)) => Line::Address(address),
         _ => Line::Other,

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: the README's test command. Every test of the workspace, its set-up included.
 
 use crate::process::{self, cargo, root};
-use crate::{Outcome, setup};
+use crate::{Outcome, foreign, setup};
 
 /// What `cargo xtask test` takes.
 #[derive(clap::Args, Default)]
@@ -24,9 +24,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     // The runner's closing lines come last, where a reader looks for them.
     for (kind, step) in [
         (
-            "documentation tests",
-            documentation_tests as fn() -> Outcome,
+            "the clients that tests drive",
+            foreign::prepare_for_tests as fn() -> Outcome,
         ),
+        ("documentation tests", documentation_tests),
         ("the scripts' own tests", script_tests),
         ("tests", || code_tests(None)),
     ] {

@@ -15,7 +15,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 const GOLDEN: &str = include_str!("../../../../tests/golden/transcript.txt");
 
 /// What a line of the broker's output is.
-pub enum Line {
+pub(crate) enum Line {
     /// The broker listens there.
     Address(SocketAddr),
     /// The helper wrote this.
@@ -25,7 +25,7 @@ pub enum Line {
 }
 
 /// Goes through the whole session with this broker, whose log is on standard error or standard output.
-pub fn run(broker: &mut Command, read: fn(&str) -> Line) {
+pub(crate) fn run(broker: &mut Command, read: fn(&str) -> Line) {
     let tools = Tools::find();
     let mut run = Run::start(broker, read);
     run.compare("the broker starts");
@@ -34,12 +34,25 @@ pub fn run(broker: &mut Command, read: fn(&str) -> Line) {
 
     let mosquitto = |program: &str, arguments: &[&str]| {
         let mut command = Command::new(program);
-        command.args(["-h", "127.0.0.1", "-p", &port]).args(arguments);
+        command
+            .args(["-h", "127.0.0.1", "-p", &port])
+            .args(arguments);
         command
     };
-    let mut listener = Process::start(&mut mosquitto(
+    let listener = Process::start(&mut mosquitto(
         "mosquitto_sub",
-        &["-i", "listener", "-u", "user", "-P", "", "-q", "1", "-t", "devices/#"],
+        &[
+            "-i",
+            "listener",
+            "-u",
+            "user",
+            "-P",
+            "",
+            "-q",
+            "1",
+            "-t",
+            "devices/#",
+        ],
     ));
     run.compare("mosquitto_sub comes and subscribes");
 
@@ -98,9 +111,16 @@ impl Tools {
             );
         }
         // Where `cargo xtask test` and `cargo xtask foreign` install it; else the machine's own.
-        let installed = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("foreign/venv/bin/python");
-        let python = if installed.is_file() { installed } else { PathBuf::from("python3") };
-        let found = Command::new(&python).args(["-c", "import paho.mqtt.client"]).output();
+        let installed =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("foreign/venv/bin/python");
+        let python = if installed.is_file() {
+            installed
+        } else {
+            PathBuf::from("python3")
+        };
+        let found = Command::new(&python)
+            .args(["-c", "import paho.mqtt.client"])
+            .output();
         assert!(
             found.is_ok_and(|output| output.status.success()),
             "paho-mqtt is needed and {} has none: `cargo xtask test` installs it, and so does `pip install paho-mqtt`",
@@ -111,9 +131,10 @@ impl Tools {
 
     fn paho(&self) -> Command {
         let mut command = Command::new(&self.python);
-        command
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../core/server/tests/transcript/paho_client.py"));
+        command.env("PYTHONDONTWRITEBYTECODE", "1").arg(
+            Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("../../core/server/tests/transcript/paho_client.py"),
+        );
         command
     }
 }
@@ -128,17 +149,27 @@ struct Run {
 
 impl Run {
     fn start(broker: &mut Command, read: fn(&str) -> Line) -> Self {
-        Self { process: Process::start(broker), read, address: None, steps: golden().into_iter() }
+        Self {
+            process: Process::start(broker),
+            read,
+            address: None,
+            steps: golden().into_iter(),
+        }
     }
 
     /// Waits for as many lines as the step has and compares. What different clients and hooks cause at the same time may come in
     /// any order; what comes too much is found in the next step.
     fn compare(&mut self, step: &str) {
-        let (name, mut expected) = self.steps.next().unwrap_or_else(|| panic!("the transcript ends before \"{step}\""));
+        let (name, mut expected) = self
+            .steps
+            .next()
+            .unwrap_or_else(|| panic!("the transcript ends before \"{step}\""));
         assert_eq!(name, step, "the transcript's next step");
         let mut lines = Vec::new();
         while lines.len() < expected.len() {
-            let line = self.process.next_line(&|| format!("{step}: so far {lines:#?}"));
+            let line = self
+                .process
+                .next_line(&|| format!("{step}: so far {lines:#?}"));
             match (self.read)(&line) {
                 Line::Helper(text) => lines.push(normalized(&text)),
                 Line::Address(address) => self.address = Some(address),
@@ -155,7 +186,9 @@ impl Run {
             if let Some(address) = self.address {
                 return address;
             }
-            let line = self.process.next_line(&|| "the broker's address".to_owned());
+            let line = self
+                .process
+                .next_line(&|| "the broker's address".to_owned());
             match (self.read)(&line) {
                 Line::Address(address) => self.address = Some(address),
                 Line::Helper(text) => panic!("too early: {text}"),
@@ -166,7 +199,13 @@ impl Run {
 
     fn terminate(&self) {
         let id = self.process.child.id().to_string();
-        assert!(Command::new("kill").arg(&id).status().expect("kill runs").success());
+        assert!(
+            Command::new("kill")
+                .arg(&id)
+                .status()
+                .expect("kill runs")
+                .success()
+        );
     }
 
     /// The end: nothing is left to say, and the exit code is 0.
@@ -184,16 +223,25 @@ impl Run {
 /// Ports differ from run to run.
 fn normalized(text: &str) -> String {
     const BEFORE: &str = "Endpoint:【";
-    let Some((start, rest)) = text.split_once(BEFORE) else { return text.to_owned() };
-    let Some((endpoint, rest)) = rest.split_once('】') else { return text.to_owned() };
-    let address: SocketAddr = endpoint.parse().unwrap_or_else(|_| panic!("{endpoint} is no address: {text}"));
+    let Some((start, rest)) = text.split_once(BEFORE) else {
+        return text.to_owned();
+    };
+    let Some((endpoint, rest)) = rest.split_once('】') else {
+        return text.to_owned();
+    };
+    let address: SocketAddr = endpoint
+        .parse()
+        .unwrap_or_else(|_| panic!("{endpoint} is no address: {text}"));
     assert!(address.ip().is_loopback() && address.port() != 0, "{text}");
     format!("{start}{BEFORE}{{endpoint}}】{rest}")
 }
 
 fn golden() -> Vec<(&'static str, Vec<String>)> {
     let mut steps: Vec<(&str, Vec<String>)> = Vec::new();
-    for line in GOLDEN.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+    for line in GOLDEN
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+    {
         match (line.strip_prefix("== "), steps.last_mut()) {
             (Some(name), _) => steps.push((name, Vec::new())),
             (None, Some((_, lines))) => lines.push(line.to_owned()),
@@ -211,11 +259,18 @@ struct Process {
 
 impl Process {
     fn start(command: &mut Command) -> Self {
-        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let command = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let (send, lines) = channel();
-        let outputs: [Box<dyn std::io::Read + Send>; 2] =
-            [Box::new(child.stdout.take().expect("piped")), Box::new(child.stderr.take().expect("piped"))];
+        let outputs: [Box<dyn std::io::Read + Send>; 2] = [
+            Box::new(child.stdout.take().expect("piped")),
+            Box::new(child.stderr.take().expect("piped")),
+        ];
         for output in outputs {
             let send = send.clone();
             std::thread::spawn(move || {
@@ -230,7 +285,9 @@ impl Process {
     }
 
     fn next_line(&self, what: &dyn Fn() -> String) -> String {
-        self.lines.recv_timeout(LIMIT).unwrap_or_else(|error| panic!("no line came ({error}): {}", what()))
+        self.lines
+            .recv_timeout(LIMIT)
+            .unwrap_or_else(|error| panic!("no line came ({error}): {}", what()))
     }
 
     fn line(&self) -> String {
@@ -250,10 +307,17 @@ impl Process {
     fn end(&mut self) -> ExitStatus {
         let deadline = Instant::now() + LIMIT;
         // Its output ends when it does, so there is nothing to poll for.
-        while let Ok(line) = self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+        while let Ok(line) = self
+            .lines
+            .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+        {
             eprintln!("{line}");
         }
-        assert!(Instant::now() < deadline, "no end in sight: {:?}", self.child);
+        assert!(
+            Instant::now() < deadline,
+            "no end in sight: {:?}",
+            self.child
+        );
         self.child.wait().expect("it is our child")
     }
 }

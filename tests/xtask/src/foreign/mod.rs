@@ -33,6 +33,15 @@ pub(crate) struct Arguments {
     scenario: Option<String>,
 }
 
+/// Installs the clients that the workspace's own tests drive.
+///
+/// # Errors
+/// When one cannot be had; the message says what to install by hand.
+pub(crate) fn prepare_for_tests() -> Outcome {
+    Client::Mosquitto.prepare()?;
+    Client::Paho.prepare()
+}
+
 /// Runs every client through every scenario, in 3.1.1 and in 5.0.
 ///
 /// # Errors
