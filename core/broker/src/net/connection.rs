@@ -420,6 +420,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 look = self.take_outbox();
             }
             if self.write.is_empty() {
+                if look {
+                    // What a plugin let through is in the outbox now, or plugins dropped all that was taken.
+                    continue;
+                }
                 if self.protocol.replays.is_empty() {
                     return Ok(());
                 }

@@ -5,5 +5,8 @@
 mod support;
 
 mod connect;
+mod delivery;
 mod publish;
+mod retained;
 mod subscribe;
+mod wills;
