@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::broker::connect::Gateway;
 use crate::broker::host::PluginHost;
-use crate::broker::sessions::{DisconnectType, Kick};
+use crate::broker::sessions::Kick;
 use crate::broker::stats::StatsView;
 use crate::broker::{Injected, Inner};
 use crate::hook::{HookMetrics, Hooks, Listed, Registration, Subject};
@@ -151,6 +151,7 @@ impl Broker {
         let workers = vec![
             tokio::spawn(Arc::clone(&inner).run_injected(injected)),
             tokio::spawn(Arc::clone(&inner).run_timers()),
+            tokio::spawn(Arc::clone(&inner).run_sweeps()),
         ];
         inner.notify_broker(Hook::BrokerStarted, Vec::new());
         let running = Running {
@@ -293,12 +294,7 @@ impl Handle {
         for entry in self.inner.sessions.all() {
             let control = entry.state.lock().control.clone();
             if let Some(control) = control {
-                control.kick(Kick {
-                    reason: ReasonCode::ServerShuttingDown,
-                    reason_string: None,
-                    server_reference: None,
-                    kind: DisconnectType::Kicked,
-                });
+                control.kick(Kick::shutting_down());
                 leaving.push(control);
             }
         }

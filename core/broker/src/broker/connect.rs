@@ -398,6 +398,7 @@ impl Inner {
             state.client = Some(Arc::clone(client));
             state.control = Some(Arc::clone(&control));
             state.epoch += 1;
+            self.timers.cancel(&std::mem::take(&mut state.timers));
             state.session_expiry_interval = draft.session_expiry_interval;
             state.will = connect.will.as_ref().map(|will| {
                 let mut will = (**will).clone();

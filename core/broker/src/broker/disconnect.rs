@@ -47,7 +47,6 @@ impl Inner {
             {
                 return;
             }
-            state.control = None;
             if let Some(interval) = ended.session_expiry_interval {
                 state.session_expiry_interval =
                     interval.min(self.session_settings.maximum_session_expiry_interval);
@@ -85,34 +84,33 @@ impl Inner {
         if expiry == 0 {
             // The Session ends with its connection, and with it the Will's delay [MQTT-3.1.3-9].
             self.send_will(turn, entry).await;
-            let reason = if ended.kind == DisconnectType::Takeover {
-                "taken_over"
-            } else {
-                "disconnected"
+            let reason = match ended.kind {
+                DisconnectType::Takeover => "taken_over",
+                _ => "disconnected",
             };
             self.end_session(turn, entry, reason).await;
             return;
         }
-        if let Some(will) = will {
-            if will.delay_interval == 0 {
-                self.send_will(turn, entry).await;
-            } else {
-                let delay = Duration::from_secs(will.delay_interval.min(expiry).into());
-                if let Some(at) = now.checked_add(delay) {
-                    self.timers
-                        .add(at, Due::Will(entry.session.0.client_id().clone(), epoch));
-                }
-            }
+        if will.as_ref().is_some_and(|will| will.delay_interval == 0) {
+            self.send_will(turn, entry).await;
         }
         self.notify_session(Hook::SessionOffline, entry, Vec::new());
-        if expiry != u32::MAX
-            && let Some(at) = now.checked_add(Duration::from_secs(expiry.into()))
-        {
-            self.timers.add(
-                at,
-                Due::SessionExpiry(entry.session.0.client_id().clone(), epoch),
-            );
+        let client_id = entry.session.0.client_id();
+        let after = |seconds: u32| now.checked_add(Duration::from_secs(seconds.into()));
+        let mut state = entry.state.lock();
+        if let Some(at) = will.and_then(|will| after(will.delay_interval.min(expiry))) {
+            let due = Due::Will(client_id.clone(), epoch);
+            state.timers.push(self.timers.add(at, due));
         }
+        if let Some(at) = Some(expiry)
+            .filter(|expiry| *expiry != u32::MAX)
+            .and_then(after)
+        {
+            let due = Due::SessionExpiry(client_id.clone(), epoch);
+            state.timers.push(self.timers.add(at, due));
+        }
+        // From here on a CONNECT of the same client need not wait for this connection.
+        state.control = None;
     }
 
     /// What a timer brought.
@@ -155,6 +153,8 @@ impl Inner {
         let subscriptions = {
             let mut state = entry.state.lock();
             state.is_deleted = true;
+            state.control = None;
+            self.timers.cancel(&std::mem::take(&mut state.timers));
             let subscriptions = std::mem::take(&mut state.subscriptions);
             for filter in subscriptions.keys() {
                 self.router

@@ -220,7 +220,8 @@ impl Host for PluginHost {
     }
 
     fn kv_get(&self, key: &str) -> Result<Option<Vec<u8>>, HostError> {
-        Ok(self.with(Grant::Kv)?.hooks.kv().get(key, now_ms()))
+        let inner = self.with(Grant::Kv)?;
+        Ok(inner.hooks.kv().get(key, inner.hooks.now_ms()))
     }
 
     fn kv_set(
@@ -230,14 +231,16 @@ impl Host for PluginHost {
         expires_in: Option<Duration>,
         condition: KvCondition,
     ) -> Result<bool, HostError> {
-        self.with(Grant::Kv)?
+        let inner = self.with(Grant::Kv)?;
+        inner
             .hooks
             .kv()
-            .set(key, value, expires_in, &condition, now_ms())
+            .set(key, value, expires_in, &condition, inner.hooks.now_ms())
     }
 
     fn kv_delete(&self, key: &str) -> Result<bool, HostError> {
-        Ok(self.with(Grant::Kv)?.hooks.kv().delete(key, now_ms()))
+        let inner = self.with(Grant::Kv)?;
+        Ok(inner.hooks.kv().delete(key, inner.hooks.now_ms()))
     }
 
     fn kv_add(
@@ -246,10 +249,11 @@ impl Host for PluginHost {
         amount: i64,
         expires_in: Option<Duration>,
     ) -> Result<i64, HostError> {
-        self.with(Grant::Kv)?
+        let inner = self.with(Grant::Kv)?;
+        inner
             .hooks
             .kv()
-            .add(key, amount, expires_in, now_ms())
+            .add(key, amount, expires_in, inner.hooks.now_ms())
     }
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod publish;
 pub(crate) mod sessions;
 pub(crate) mod stats;
 pub(crate) mod subscribe;
+pub(crate) mod sweep;
 pub(crate) mod timers;
 pub(crate) mod wills;
 

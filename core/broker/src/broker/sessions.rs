@@ -11,6 +11,7 @@ use hookmq_mqtt::{ClientId, ReasonCode, SubscriptionIdentifier, SubscriptionOpti
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 
+use super::timers::TimerKey;
 use crate::client::ClientInfo;
 use crate::session::SessionRef;
 
@@ -42,6 +43,8 @@ pub(crate) struct State {
     pub(crate) session_expiry_interval: u32,
     /// The Will Message of the present connection, or one that waits for its delay.
     pub(crate) will: Option<Arc<Will>>,
+    /// What waits in the broker's timers for a client that is away.
+    pub(crate) timers: Vec<TimerKey>,
     /// The Session was removed; who still holds it must not use it.
     pub(crate) is_deleted: bool,
 }
@@ -55,6 +58,18 @@ pub(crate) struct Kick {
     pub(crate) server_reference: Option<String>,
     /// What `client_disconnected` says.
     pub(crate) kind: DisconnectType,
+}
+
+impl Kick {
+    /// The broker stops.
+    pub(crate) const fn shutting_down() -> Self {
+        Self {
+            reason: ReasonCode::ServerShuttingDown,
+            reason_string: None,
+            server_reference: None,
+            kind: DisconnectType::Kicked,
+        }
+    }
 }
 
 /// How a connection ended, in MQTTnet's words and two more.
@@ -136,7 +151,7 @@ impl Control {
     }
 
     /// The connection has ended and its Session is free.
-    pub(crate) fn set_gone(&self) {
+    fn set_gone(&self) {
         self.is_gone.store(true, Ordering::Release);
         self.gone.notify_waiters();
     }
@@ -152,6 +167,15 @@ impl Control {
             }
             gone.await;
         }
+    }
+}
+
+/// Says that a connection is gone, however its task ends: a CONNECT may wait for it.
+pub(crate) struct GoneAtEnd(pub(crate) Arc<Control>);
+
+impl Drop for GoneAtEnd {
+    fn drop(&mut self) {
+        self.0.set_gone();
     }
 }
 

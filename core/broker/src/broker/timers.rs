@@ -16,7 +16,11 @@ pub(crate) enum Due {
     Will(ClientId, u64),
 }
 
-/// See the module. At most two entries per Session that is away.
+/// Names one entry, to cancel it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TimerKey(Instant, u64);
+
+/// See the module. At most two entries per Session, both while it is away.
 #[derive(Default)]
 pub(crate) struct Timers {
     queue: Mutex<Queue>,
@@ -25,15 +29,17 @@ pub(crate) struct Timers {
 
 #[derive(Default)]
 struct Queue {
-    due: BTreeMap<(Instant, u64), Due>,
+    due: BTreeMap<TimerKey, Due>,
     n_added: u64,
 }
 
 impl Timers {
-    pub(crate) fn add(&self, at: Instant, due: Due) {
+    /// Adds an entry; whoever is away no longer must cancel it.
+    #[must_use]
+    pub(crate) fn add(&self, at: Instant, due: Due) -> TimerKey {
         let mut queue = self.queue.lock();
         queue.n_added += 1;
-        let key = (at, queue.n_added);
+        let key = TimerKey(at, queue.n_added);
         let is_first = queue
             .due
             .first_key_value()
@@ -42,6 +48,18 @@ impl Timers {
         drop(queue);
         if is_first {
             self.changed.notify_one();
+        }
+        key
+    }
+
+    /// Takes entries out that have not come yet.
+    pub(crate) fn cancel(&self, keys: &[TimerKey]) {
+        if keys.is_empty() {
+            return;
+        }
+        let mut queue = self.queue.lock();
+        for key in keys {
+            queue.due.remove(key);
         }
     }
 
@@ -53,7 +71,7 @@ impl Timers {
                 .lock()
                 .due
                 .first_key_value()
-                .map(|((at, _), _)| *at);
+                .map(|(key, _)| key.0);
             match first {
                 None => self.changed.notified().await,
                 Some(at) => {

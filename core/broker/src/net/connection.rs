@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use super::outbound;
 use super::packets::{End, Flow, Protocol, ask_packet};
 use crate::broker::connect::Gateway;
-use crate::broker::sessions::DisconnectType;
+use crate::broker::sessions::{DisconnectType, GoneAtEnd, Kick};
 use crate::broker::{Inner, Turn};
 use crate::client::ClientInfo;
 use crate::event::message::{MessageDraft, Origin, Receiver};
@@ -52,6 +52,11 @@ pub(crate) async fn run<S: AsyncRead + AsyncWrite + Unpin + Send>(
     let Some((protocol, inbound)) = opened else {
         return;
     };
+    let _gone = GoneAtEnd(Arc::clone(&protocol.control));
+    if *inner.stopping.borrow() {
+        // It came in while the others were sent away.
+        protocol.control.kick(Kick::shutting_down());
+    }
     let mut connection = Connection::new(protocol, stream, inbound);
     let end = connection.serve().await;
     Box::pin(connection.close(end)).await;
@@ -631,7 +636,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             .disconnected(&mut turn, &entry, &client, &control, end.ended)
             .await;
         turn.wake();
-        control.set_gone();
     }
 
     /// What is encoded already goes out when the broker ends the connection in peace; DISCONNECT tells an MQTT 5 client why
