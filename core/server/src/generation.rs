@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hookmq_broker::ListenerSettings;
 use hookmq_broker::hook::{DEFAULT_BUDGET, Filter, Registration};
 use hookmq_lua::{LoadError, LuaPlugin, LuaSettings};
 use hookmq_plugin_api::{Grants, Hook, Host, Plugin};
 
-use crate::config::{Config, PluginSettings};
+use crate::config::{Config, Effective, Origin, PluginSettings};
+use crate::self_test;
 
 /// One loaded plugin.
 #[derive(Debug, Clone)]
@@ -29,12 +31,24 @@ pub(crate) struct Generation(pub(crate) Vec<Loaded>);
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Flaw {
     /// A script cannot be loaded.
-    #[error("plugin {plugin}: {error}")]
+    #[error("plugin {plugin}: {error}{note}")]
     Script {
         /// Its name.
         plugin: String,
         /// With the file as the operator would open it.
         error: LoadError,
+        /// Where in the config the mistake is, if it is there.
+        note: String,
+    },
+    /// A script's own tests fail.
+    #[error("plugin {plugin}: its tests {file} fail:\n{failures}")]
+    Tests {
+        /// Its name.
+        plugin: String,
+        /// The file with the tests.
+        file: String,
+        /// One line or more per test.
+        failures: String,
     },
     /// The operator's section and the script's own words do not go together.
     #[error("{place}: plugin {plugin}: {why}")]
@@ -62,7 +76,7 @@ pub(crate) enum Flaw {
 }
 
 impl Generation {
-    /// Loads what is new or changed, and checks the whole. Runs scripts' bodies, so it takes as long as they do.
+    /// Loads and tests what is new or changed, and checks the whole. Runs scripts, so it takes as long as they do.
     ///
     /// # Errors
     /// Everything that is wrong.
@@ -74,10 +88,13 @@ impl Generation {
         let mut flaws = Vec::new();
         let mut plugins = Vec::new();
         for settings in &config.plugins {
-            match load_one(settings, before, host) {
+            match load_one(config, settings, before, host) {
                 Ok(loaded) => plugins.push(loaded),
                 Err(flaw) => flaws.push(flaw),
             }
+        }
+        if flaws.is_empty() && config.self_test {
+            flaws.extend(plugins.iter().filter(|plugin| plugin.is_new).filter_map(test));
         }
         // A login script that failed to load is the one problem then, not its absence too.
         if flaws.is_empty() {
@@ -107,11 +124,12 @@ impl Generation {
 
 /// Whether two sections say the same, wherever they stand.
 fn is_same_section(one: &PluginSettings, other: &PluginSettings) -> bool {
-    let place = other.place.clone();
-    *other == PluginSettings { place, ..one.clone() }
+    let (place, section) = (other.place.clone(), other.section.clone());
+    *other == PluginSettings { place, section, ..one.clone() }
 }
 
 fn load_one(
+    config: &Config,
     settings: &PluginSettings,
     before: &Generation,
     host: &dyn Fn(&str, Grants) -> Arc<dyn Host>,
@@ -122,7 +140,7 @@ fn load_one(
     });
     let script = match kept {
         Some(loaded) => Arc::clone(&loaded.script),
-        None => load_script(settings, host)?,
+        None => load_script(config, settings, host)?,
     };
     let registration = register(settings, &script).map_err(|why| Flaw::Registration {
         place: settings.place.clone(),
@@ -132,18 +150,46 @@ fn load_one(
     Ok(Loaded { settings: settings.clone(), script, registration, is_new: kept.is_none() })
 }
 
-fn load_script(settings: &PluginSettings, host: &dyn Fn(&str, Grants) -> Arc<dyn Host>) -> Result<Arc<LuaPlugin>, Flaw> {
+fn load_script(
+    config: &Config,
+    settings: &PluginSettings,
+    host: &dyn Fn(&str, Grants) -> Arc<dyn Host>,
+) -> Result<Arc<LuaPlugin>, Flaw> {
     let host = host(&settings.name, settings.load.grants.iter().copied().collect());
     LuaPlugin::load(&settings.path, lua_settings(settings), host).map_err(|error| {
         // A script's errors name files from its own folder; the operator opens them from the config's.
         let folder = settings.path.parent().map(PathBuf::from).unwrap_or_default();
         let file = folder.join(&error.file).display().to_string();
-        Flaw::Script { plugin: settings.name.clone(), error: LoadError { file, ..error } }
+        let note = config_note(&config.effective, settings, &error.message);
+        Flaw::Script { plugin: settings.name.clone(), error: LoadError { file, ..error }, note }
+    })
+}
+
+/// Where the operator set the key that the script complains about: its message begins with `config.key`.
+fn config_note(effective: &[Effective], settings: &PluginSettings, message: &str) -> String {
+    let key: String = message.chars().take_while(|letter| letter.is_alphanumeric() || matches!(letter, '_' | '.' | '-')).collect();
+    let key = key.trim_end_matches('.');
+    if !key.starts_with("config.") {
+        return String::new();
+    }
+    let set = effective.iter().find(|known| known.section == settings.section && known.key == key);
+    match set.map(|known| &known.origin) {
+        Some(Origin::File(place) | Origin::Environment(place)) => format!("\n  {key} is set at {place}"),
+        _ => String::new(),
+    }
+}
+
+fn test(plugin: &Loaded) -> Option<Flaw> {
+    let report = self_test::run(&plugin.settings).filter(|report| !report.is_ok())?;
+    Some(Flaw::Tests {
+        plugin: plugin.settings.name.clone(),
+        file: report.file.display().to_string(),
+        failures: self_test::failures(&report),
     })
 }
 
 /// What a script is loaded with.
-pub(crate) fn lua_settings(settings: &PluginSettings) -> LuaSettings {
+fn lua_settings(settings: &PluginSettings) -> LuaSettings {
     LuaSettings {
         memory_limit: settings.load.memory,
         awaiting_timeout: settings.load.awaiting_timeout,
@@ -185,19 +231,35 @@ fn register(settings: &PluginSettings, script: &Arc<LuaPlugin>) -> Result<Regist
 }
 
 /// Time that one call may take.
-pub(crate) fn budget(settings: &PluginSettings, script: &LuaPlugin) -> Duration {
+fn budget(settings: &PluginSettings, script: &LuaPlugin) -> Duration {
     settings.timeout.or(script.metadata().timeout).unwrap_or(DEFAULT_BUDGET)
+}
+
+/// The login plugins that a listener's clients are judged by.
+pub(crate) fn guards<'a>(plugins: &'a [Loaded], listener: &'a str) -> impl Iterator<Item = &'a str> {
+    plugins.iter().filter_map(move |plugin| {
+        let admits = &plugin.registration.filter.listeners;
+        let is_asked = admits.is_empty() || admits.iter().any(|name| name == listener);
+        let answers = plugin.script.listens().iter().any(|listen| listen.hook == Hook::ValidateConnection);
+        (answers && is_asked).then_some(plugin.settings.name.as_str())
+    })
+}
+
+/// Who may connect to a listener, in words.
+pub(crate) fn who_may_connect(settings: &ListenerSettings, plugins: &[Loaded]) -> String {
+    let guards: Vec<_> = guards(plugins, &settings.name).collect();
+    match (guards.is_empty(), settings.allow_anonymous) {
+        (false, _) => format!("{} judges who may connect", guards.join(", ")),
+        (true, true) => "anybody may connect".to_owned(),
+        (true, false) => "nobody may connect".to_owned(),
+    }
 }
 
 /// Listeners that other machines reach and that no login plugin guards.
 fn unguarded<'a>(config: &'a Config, plugins: &'a [Loaded]) -> impl Iterator<Item = Flaw> + 'a {
     config.listeners.iter().filter_map(move |listener| {
         let settings = &listener.settings;
-        let is_guarded = plugins.iter().any(|plugin| {
-            let admits = &plugin.registration.filter.listeners;
-            let answers = plugin.script.listens().iter().any(|listen| listen.hook == Hook::ValidateConnection);
-            answers && (admits.is_empty() || admits.contains(&settings.name))
-        });
+        let is_guarded = guards(plugins, &settings.name).next().is_some();
         if settings.allow_anonymous || is_guarded {
             return None;
         }

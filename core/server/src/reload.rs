@@ -77,7 +77,7 @@ impl Reload {
     /// Every file whose change matters.
     fn files(&self) -> Vec<PathBuf> {
         let scripts = self.generation.files();
-        let tests = self.generation.0.iter().map(|loaded| self_test::file_beside(&loaded.settings.path));
+        let tests = self.generation.0.iter().filter_map(|loaded| self_test::file_of(&loaded.settings.path));
         self.sources.file.iter().cloned().chain(tests).chain(scripts).collect()
     }
 
@@ -157,7 +157,6 @@ fn suspects(config: &Config) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for plugin in &config.plugins {
         files.push(plugin.path.clone());
-        files.push(self_test::file_beside(&plugin.path));
         let folder = plugin.path.parent().unwrap_or(Path::new(""));
         files.extend(scripts_below(folder, 2));
     }

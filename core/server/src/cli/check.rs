@@ -4,11 +4,11 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use hookmq_broker::Broker;
-use hookmq_plugin_api::{Hook, Plugin};
+use hookmq_plugin_api::Plugin;
 
 use super::ConfigArguments;
 use crate::config::{Config, Listener, Sources};
-use crate::generation::{Generation, Loaded};
+use crate::generation::{Generation, who_may_connect};
 
 pub(super) fn run(arguments: ConfigArguments) -> ExitCode {
     match load(arguments) {
@@ -30,13 +30,7 @@ fn listing(sources: &Sources, config: &Config, generation: &Generation) -> Strin
     let file = sources.file.as_ref().map_or("the config".to_owned(), |file| file.display().to_string());
     let mut out = format!("{file} is good\n\nlisteners\n");
     for Listener { settings, .. } in &config.listeners {
-        let guards: Vec<_> =
-            generation.0.iter().filter(|plugin| answers(plugin, Hook::ValidateConnection)).map(|plugin| plugin.settings.name.as_str()).collect();
-        let who = match (guards.is_empty(), settings.allow_anonymous) {
-            (false, _) => format!("logins are judged by {}", guards.join(", ")),
-            (true, true) => "anybody may connect".to_owned(),
-            (true, false) => "nobody may connect".to_owned(),
-        };
+        let who = who_may_connect(settings, &generation.0);
         // Writing to a text cannot fail.
         let _ = writeln!(out, "  {}  {}  {who}", settings.name, settings.bind);
     }
@@ -50,8 +44,4 @@ fn listing(sources: &Sources, config: &Config, generation: &Generation) -> Strin
         let _ = writeln!(out, "  {}  {}  {}", plugin.settings.name, plugin.settings.path.display(), hooks.join(", "));
     }
     out
-}
-
-fn answers(plugin: &Loaded, hook: Hook) -> bool {
-    plugin.script.listens().iter().any(|listen| listen.hook == hook)
 }

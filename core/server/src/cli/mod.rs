@@ -1,10 +1,15 @@
 //! The commands: what they are called, what they take, which exit code says what.
 
+mod bench;
 mod check;
+mod client;
 mod completions;
 mod config;
+mod line;
 mod plugin;
+mod publish;
 mod run;
+mod subscribe;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,9 +19,9 @@ use clap::{Args, Parser, Subcommand};
 use crate::config::{Config, PREFIX, Sources};
 
 /// The config or a script of it is bad (`EX_USAGE`).
-const BAD_CONFIG: u8 = 64;
+const EXIT_USAGE: u8 = 64;
 /// Something failed while running.
-const FAILED: u8 = 1;
+const EXIT_FAILED: u8 = 1;
 
 /// An MQTT broker that people program instead of configure.
 #[derive(Debug, Parser)]
@@ -39,6 +44,14 @@ enum Command {
     /// List the plugins per hook, or run their tests
     #[command(subcommand)]
     Plugin(plugin::Command),
+    /// Publish messages and say what the broker thinks of them
+    #[command(name = "pub")]
+    Publish(Box<publish::PublishArguments>),
+    /// Subscribe and print what comes
+    #[command(name = "sub")]
+    Subscribe(Box<subscribe::SubscribeArguments>),
+    /// Put load on any broker and say what it cost
+    Bench(Box<bench::BenchArgs>),
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -80,12 +93,22 @@ impl ConfigArguments {
 
 /// Does what the arguments say.
 pub(crate) fn main() -> ExitCode {
-    let Arguments { run, command } = Arguments::parse();
+    let Arguments { run, command } = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are no errors; nothing can be done about a terminal that is gone.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
     match command.unwrap_or(Command::Run(run)) {
         Command::Run(arguments) => run::run(arguments),
         Command::Check(arguments) => check::run(arguments),
         Command::Config(arguments) => config::run(arguments),
         Command::Plugin(command) => plugin::run(command),
+        Command::Publish(arguments) => publish::run(*arguments),
+        Command::Subscribe(arguments) => subscribe::run(*arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Completions { shell } => completions::run(shell),
     }
 }
@@ -96,7 +119,7 @@ fn refuse(errors: impl IntoIterator<Item = impl std::fmt::Display>) -> ExitCode 
     let n_errors = errors.len();
     let plural = if n_errors == 1 { "" } else { "s" };
     eprintln!("{}\n{n_errors} error{plural}, nothing was started", errors.join("\n"));
-    ExitCode::from(BAD_CONFIG)
+    ExitCode::from(EXIT_USAGE)
 }
 
 /// Prints a command's result. A reader that went away, as `head` does, is no failure.
@@ -105,7 +128,7 @@ fn print(text: &str) -> ExitCode {
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             eprintln!("cannot write: {error}");
-            ExitCode::from(FAILED)
+            ExitCode::from(EXIT_FAILED)
         }
         _ => ExitCode::SUCCESS,
     }

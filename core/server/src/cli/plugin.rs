@@ -1,23 +1,38 @@
-//! `hookmq plugin list`: who is asked at each hook, in order.
+//! `hookmq plugin list`: who is asked at each hook, in order. `hookmq plugin test`: scripts' own tests.
 
 use std::fmt::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Subcommand;
 use hookmq_broker::hook::Hooks;
+use hookmq_lua::testing::{run_tests, test_files};
 use hookmq_plugin_api::{Kind, OnError};
 
-use super::{ConfigArguments, check};
+use super::{ConfigArguments, EXIT_FAILED, check};
+use crate::config::PluginSettings;
+use crate::self_test;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// List who is asked at each hook, in order
     List(ConfigArguments),
+    /// Run the tests beside scripts, auth_test.lua beside auth.lua, on the VM and limits of production
+    Test {
+        /// Test files, scripts, or folders of them; without any, those of the config's plugins,
+        /// and without a config those of this folder
+        #[arg(value_name = "FILE OR FOLDER")]
+        paths: Vec<PathBuf>,
+        /// The config whose limits hold for the scripts that it names
+        #[arg(short, long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
 }
 
 pub(super) fn run(command: Command) -> ExitCode {
     match command {
         Command::List(arguments) => list(arguments),
+        Command::Test { paths, config } => test(paths, config),
     }
 }
 
@@ -55,4 +70,60 @@ fn list(arguments: ConfigArguments) -> ExitCode {
         out.push_str("no plugin answers any hook\n");
     }
     super::print(&out)
+}
+
+fn test(mut paths: Vec<PathBuf>, config: Option<PathBuf>) -> ExitCode {
+    let mut plugins = Vec::new();
+    if config.is_some() {
+        match (ConfigArguments { config, plugin: Vec::new() }).load() {
+            Ok((_, config)) => plugins = config.plugins,
+            Err(code) => return code,
+        }
+        if paths.is_empty() {
+            paths.extend(plugins.iter().map(|plugin| plugin.path.clone()));
+        }
+    } else if paths.is_empty() {
+        paths.push(PathBuf::from("."));
+    }
+    let (mut n_passed, mut n_failed) = (0, 0);
+    for path in &paths {
+        let files = match find_tests(path) {
+            Ok(files) => files,
+            Err(why) => {
+                eprintln!("{}: {why}", path.display());
+                n_failed += 1;
+                continue;
+            }
+        };
+        for file in files {
+            let report = run_tests(&file, &self_test::options(plugin_of(&file, &plugins), &script_name(&file)));
+            n_failed += report.failed() + usize::from(report.error.is_some());
+            n_passed += report.tests.len() - report.failed();
+            // Shown as they end, because a folder of them takes a while.
+            super::print(&report.to_string());
+        }
+    }
+    super::print(&format!("{n_passed} passed, {n_failed} failed\n"));
+    if n_failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) }
+}
+
+/// The test files of a path that was asked for. A script without tests has none, which is no failure; a path that is not there is one.
+fn find_tests(path: &Path) -> Result<Vec<PathBuf>, String> {
+    if !path.exists() {
+        return Err("there is no such file or folder".to_owned());
+    }
+    test_files(path).map_err(|error| error.to_string())
+}
+
+/// `auth` for `scripts/auth_test.lua`.
+fn script_name(file: &Path) -> String {
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    stem.strip_suffix("_test").unwrap_or(&stem).to_owned()
+}
+
+/// The section of the script that a file tests.
+fn plugin_of<'a>(file: &Path, plugins: &'a [PluginSettings]) -> Option<&'a PluginSettings> {
+    let script = file.with_file_name(format!("{}.lua", script_name(file)));
+    let script = script.canonicalize().ok()?;
+    plugins.iter().find(|plugin| plugin.path.canonicalize().is_ok_and(|path| path == script))
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use hookmq_broker::{Broker, Handle};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{ConfigArguments, FAILED};
+use super::{ConfigArguments, EXIT_FAILED};
 use crate::config::{Config, Sources};
-use crate::generation::Generation;
+use crate::generation::{Generation, who_may_connect};
 use crate::logging::Log;
 use crate::reload::Reload;
 
@@ -30,7 +30,7 @@ pub(super) fn run(arguments: ConfigArguments) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => {
             tracing::error!("cannot start threads: {error}");
-            return ExitCode::from(FAILED);
+            return ExitCode::from(EXIT_FAILED);
         }
     };
     let code = runtime.block_on(serve(sources, config, log));
@@ -44,7 +44,7 @@ async fn serve(sources: Sources, config: Config, log: Log) -> ExitCode {
         Ok(signals) => signals,
         Err(error) => {
             tracing::error!("cannot wait for signals: {error}");
-            return ExitCode::from(FAILED);
+            return ExitCode::from(EXIT_FAILED);
         }
     };
     let mut broker = Broker::new(config.broker.clone());
@@ -60,7 +60,7 @@ async fn serve(sources: Sources, config: Config, log: Log) -> ExitCode {
         Ok(handle) => handle,
         Err(error) => {
             tracing::error!("{error}");
-            return ExitCode::from(FAILED);
+            return ExitCode::from(EXIT_FAILED);
         }
     };
     announce(&sources, &config, &generation, &handle, &log);
@@ -78,7 +78,7 @@ async fn serve(sources: Sources, config: Config, log: Log) -> ExitCode {
         }
         name = signals.next() => {
             tracing::warn!("{name}: ended before everything was written out");
-            std::process::exit(FAILED.into());
+            std::process::exit(EXIT_FAILED.into());
         }
     }
 }
@@ -87,7 +87,7 @@ async fn serve(sources: Sources, config: Config, log: Log) -> ExitCode {
 fn announce(sources: &Sources, config: &Config, generation: &Generation, handle: &Handle, log: &Log) {
     let version = env!("CARGO_PKG_VERSION");
     for (listener, address) in config.listeners.iter().zip(handle.local_addrs()) {
-        let who = if listener.settings.allow_anonymous { "anybody may connect unless a plugin says otherwise" } else { "a plugin says who may connect" };
+        let who = who_may_connect(&listener.settings, &generation.0);
         tracing::info!("HookMQ {version} listens on {address}, listener {}: {who}", listener.settings.name);
     }
     for plugin in &generation.0 {

@@ -95,11 +95,12 @@ impl Source {
         if errors.is_empty() {
             return Ok(Node { content: Content::Table(entries(table.get_ref())), place: Place::File(0) });
         }
-        let errors = errors.iter().map(|error| {
+        let mut errors: Vec<_> = errors.iter().map(|error| {
             let offset = error.span().map_or(0, |span| span.start);
             self.error(&Place::File(offset), "", error.message().replace('\n', ", "))
-        });
-        Err(errors.collect())
+        }).collect();
+        errors.sort_by_key(|error: &ConfigError| error.offset);
+        Err(errors)
     }
 }
 

@@ -108,9 +108,14 @@ impl Form for Size {
 
     fn allowed(&self) -> String {
         let end = *self.0.end();
-        // No one can write a size beyond this one.
-        let up_to = if end >= i64::MAX as u64 { String::new() } else { format!(" to {}", units::show_size(end)) };
-        format!("a size with a unit (B, KiB, MiB, GiB), as in \"16MiB\", from {}{up_to}", units::show_size(*self.0.start()))
+        let (start, end) = (units::show_size(*self.0.start()), units::show_size(end));
+        // A bound that nobody can go beyond says nothing.
+        let range = match (*self.0.start(), *self.0.end()) {
+            (0, u64::MAX) => String::new(),
+            (_, u64::MAX) => format!(", from {start}"),
+            _ => format!(", from {start} to {end}"),
+        };
+        format!("a size with a unit (B, KiB, MiB, GiB), as in \"16MiB\"{range}")
     }
 
     fn read(&self, node: &Node) -> Result<u64, String> {

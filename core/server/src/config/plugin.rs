@@ -32,6 +32,8 @@ pub(crate) struct PluginSettings {
     pub(crate) timeout: Option<Duration>,
     /// Where its section stands: `broker.toml:12`, a variable, or `--plugin`.
     pub(crate) place: String,
+    /// Its path in lists of effective keys: `plugin[0]`.
+    pub(crate) section: String,
 }
 
 /// What a script is loaded with, besides its files.
@@ -105,6 +107,7 @@ fn read(section: &mut Section<'_>, folder: &Path) -> PluginSettings {
             config: config(section),
         },
         place,
+        section: section.path().to_owned(),
     };
     check_filter(section, &plugin);
     plugin

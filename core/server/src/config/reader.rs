@@ -109,14 +109,15 @@ impl<'a> Reader<'a> {
 impl Unknown {
     fn message(&self, everywhere: &[(String, &'static str)]) -> String {
         let what = if self.head.is_empty() { "unknown section or key" } else { "unknown key" };
-        let mut meant = hint(&self.key, self.known.iter().copied());
-        if meant.is_empty()
-            && let Some((head, _)) = everywhere.iter().find(|(_, key)| *key == self.key)
-        {
-            meant = format!("; it belongs to {head}");
+        if let Some((head, _)) = everywhere.iter().find(|(_, key)| *key == self.key) {
+            return format!("{what}; it belongs to {head}");
+        }
+        let meant = hint(&self.key, self.known.iter().copied());
+        if !meant.is_empty() {
+            return format!("{what}{meant}");
         }
         let here = if self.head.is_empty() { "there are" } else { "this section has" };
-        format!("{what}{meant}{} {here} {}", if meant.ends_with('?') { "" } else { ";" }, self.known.join(", "))
+        format!("{what}; {here} {}", self.known.join(", "))
     }
 }
 
@@ -205,6 +206,11 @@ impl<'a> Section<'a> {
             section.end();
         }
         Some(values)
+    }
+
+    /// Its path, as in `plugin[0]`.
+    pub(super) fn path(&self) -> &str {
+        &self.path
     }
 
     /// Says that something is wrong with the whole section.

@@ -1,0 +1,10 @@
+//! The binary as a black box: what it prints, what it answers, how it ends.
+
+mod check;
+mod config;
+mod folder;
+mod logs;
+mod plugins;
+mod reload;
+mod running;
+mod stop;
