@@ -46,11 +46,11 @@ pub(crate) struct BenchArgs {
     pub(crate) pin_self: Option<u32>,
 
     /// QoS of publishing and of delivery
-    #[arg(short, long, value_parser = super::super::parse_qos, default_value = "0")]
+    #[arg(short, long, value_parser = crate::cli::client::parse_qos, default_value = "0")]
     pub(crate) qos: QoS,
 
     /// Protocol version: 3.1.1 or 5
-    #[arg(long, value_parser = super::super::parse_version, default_value = "3.1.1")]
+    #[arg(long, value_parser = crate::cli::client::parse_version, default_value = "3.1.1")]
     pub(crate) protocol: ProtocolVersion,
 
     /// Bytes of payload, at least 16
@@ -135,7 +135,10 @@ impl BenchArgs {
         let version = if self.protocol.is_v5() { "-v5" } else { "" };
         match scenario {
             Scenario::Connect => format!("{name}-{}{version}", self.connections),
-            Scenario::Subscriptions => format!("{name}-{}-q{}-{}{version}", self.filters, self.qos, self.payload),
+            Scenario::Subscriptions => format!(
+                "{name}-{}-q{}-{}{version}",
+                self.filters, self.qos, self.payload
+            ),
             _ => format!("{name}-q{}-{}{version}", self.qos, self.payload),
         }
     }

@@ -41,8 +41,19 @@ impl Process {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .map_err(|error| BenchError::Spawn { command: command.to_owned(), error })?;
-        Ok(Self { pid: Some(child.id()), child: Some(child) })
+            .map_err(|error| BenchError::Spawn {
+                command: command.to_owned(),
+                error,
+            })?;
+        Ok(Self {
+            pid: Some(child.id()),
+            child: Some(child),
+        })
+    }
+
+    /// True if it was started here and so may still be on its way up.
+    pub(super) fn is_started(&self) -> bool {
+        self.child.is_some()
     }
 
     /// An error if a started broker has ended.
@@ -55,14 +66,19 @@ impl Process {
 
     /// User and system seconds of all threads so far; `None` if the process is unknown.
     pub(super) fn cpu_seconds(&self) -> Option<f64> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid?)).ok()?;
-        parse_cpu_ticks(&stat).map(|ticks| ticks / TICKS_PER_SECOND)
+        let pid = self.pid?;
+        scheduled_seconds(pid).or_else(|| {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            parse_cpu_ticks(&stat).map(|ticks| ticks / TICKS_PER_SECOND)
+        })
     }
 
     /// Resident memory in bytes; `None` if the process is unknown.
     pub(super) fn rss_bytes(&self) -> Option<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid?)).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))?;
         let kib: f64 = line.split_whitespace().next()?.parse().ok()?;
         Some(kib * 1024.0)
     }
@@ -81,13 +97,30 @@ impl Drop for Process {
 /// Pins every thread of this process.
 pub(super) fn pin_self(core: u32) -> Result<(), BenchError> {
     let pid = std::process::id().to_string();
-    let spawn_error = |error| BenchError::Spawn { command: "taskset".to_owned(), error };
+    let spawn_error = |error| BenchError::Spawn {
+        command: "taskset".to_owned(),
+        error,
+    };
     let status = Command::new("taskset")
         .args(["-acp", &core.to_string(), &pid])
         .stdout(Stdio::null())
         .status()
         .map_err(spawn_error)?;
-    if status.success() { Ok(()) } else { Err(BenchError::Ended(status)) }
+    if status.success() {
+        Ok(())
+    } else {
+        Err(BenchError::Ended(status))
+    }
+}
+
+/// The same time to the nanosecond, where the kernel keeps it: the first field of each living thread's `schedstat`.
+fn scheduled_seconds(pid: u32) -> Option<f64> {
+    let mut nanoseconds = 0.0;
+    for thread in fs::read_dir(format!("/proc/{pid}/task")).ok()? {
+        let stat = fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+        nanoseconds += stat.split_whitespace().next()?.parse::<f64>().ok()?;
+    }
+    (nanoseconds > 0.0).then_some(nanoseconds / 1e9)
 }
 
 /// Fields 14 and 15 of `/proc/PID/stat`; the name before them may have spaces and parentheses.

@@ -42,13 +42,19 @@ impl Counts {
 
     /// True if every message came once, in order, and nobody complained.
     pub(super) fn is_clean(&self) -> bool {
-        self.expected == self.received && self.disordered == 0 && self.refused == 0 && self.failed.is_none()
+        self.expected == self.received
+            && self.disordered == 0
+            && self.refused == 0
+            && self.failed.is_none()
     }
 }
 
 impl Outcome {
     pub(super) fn figure(&self, name: &str) -> Option<f64> {
-        self.figures.iter().find(|figure| figure.name == name).map(|figure| figure.value)
+        self.figures
+            .iter()
+            .find(|figure| figure.name == name)
+            .map(|figure| figure.value)
     }
 
     /// Several lines for people.
@@ -87,8 +93,11 @@ impl Outcome {
 
     /// One object for programs.
     pub(super) fn json(&self) -> Value {
-        let figures: Map<String, Value> =
-            self.figures.iter().map(|figure| (figure.name.to_owned(), json!(figure.value))).collect();
+        let figures: Map<String, Value> = self
+            .figures
+            .iter()
+            .map(|figure| (figure.name.to_owned(), json!(figure.value)))
+            .collect();
         json!({
             "scenario": self.title,
             "figures": figures,
@@ -140,10 +149,17 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_said() {
-        let mut outcome = Outcome { title: "p2p".to_owned(), figures: Vec::new(), counts: Counts::default() };
+        let mut outcome = Outcome {
+            title: "p2p".to_owned(),
+            figures: Vec::new(),
+            counts: Counts::default(),
+        };
         outcome.counts.expected = 10;
         outcome.counts.received = 10;
-        assert_eq!(outcome.counts_text(), "10 deliveries due, all received in order");
+        assert_eq!(
+            outcome.counts_text(),
+            "10 deliveries due, all received in order"
+        );
         outcome.counts.received = 7;
         outcome.counts.failed = Some("closed".to_owned());
         assert!(!outcome.counts.is_clean());

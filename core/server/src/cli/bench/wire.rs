@@ -47,13 +47,20 @@ impl Dialect {
         // Fixed header, flags, code.
         match answer.get(..4) {
             Some([0x20, _, _, 0]) => Ok(stream),
-            Some([0x20, _, _, code]) => Err(BenchError::Refused { what: "CONNECT", code: *code }),
+            Some([0x20, _, _, code]) => Err(BenchError::Refused {
+                what: "CONNECT",
+                code: *code,
+            }),
             _ => Err(BenchError::Unexpected("CONNACK")),
         }
     }
 
     /// Subscribes, in packets of at most 1000 filters.
-    pub(super) async fn subscribe(self, stream: &mut TcpStream, filters: &[String]) -> Result<(), BenchError> {
+    pub(super) async fn subscribe(
+        self,
+        stream: &mut TcpStream,
+        filters: &[String],
+    ) -> Result<(), BenchError> {
         for filters in filters.chunks(1_000) {
             let subscribe = Subscribe {
                 packet_identifier: PacketIdentifier::FIRST,
@@ -61,7 +68,10 @@ impl Dialect {
                 user_properties: UserProperties::new(),
                 subscriptions: filters
                     .iter()
-                    .map(|filter| SubscribeEntry { topic_filter: filter.clone(), options: self.qos.into() })
+                    .map(|filter| SubscribeEntry {
+                        topic_filter: filter.clone(),
+                        options: self.qos.into(),
+                    })
                     .collect(),
             };
             let mut out = BytesMut::new();
@@ -71,7 +81,10 @@ impl Dialect {
             match codec::decode(&answer, self.version) {
                 Ok(Packet::SubAck(suback)) => {
                     if let Some(reason) = suback.reasons.iter().find(|reason| reason.is_error()) {
-                        return Err(BenchError::Refused { what: "SUBSCRIBE", code: *reason as u8 });
+                        return Err(BenchError::Refused {
+                            what: "SUBSCRIBE",
+                            code: *reason as u8,
+                        });
                     }
                 }
                 _ => return Err(BenchError::Unexpected("SUBACK")),
@@ -90,7 +103,9 @@ async fn read_frame(stream: &mut TcpStream) -> Result<Vec<u8>, BenchError> {
     }
     let (remaining, header) = remaining_length(&frame).ok_or(BenchError::Unexpected("a packet"))?;
     frame.resize(header + remaining, 0);
-    stream.read_exact(frame.get_mut(header..).unwrap_or_default()).await?;
+    stream
+        .read_exact(frame.get_mut(header..).unwrap_or_default())
+        .await?;
     Ok(frame)
 }
 
@@ -117,7 +132,11 @@ pub(super) struct Input {
 impl Input {
     /// Room for a read of `n_bytes`; grows if a packet is larger.
     pub(super) fn new(n_bytes: usize) -> Self {
-        Self { buf: vec![0; n_bytes], start: 0, end: 0 }
+        Self {
+            buf: vec![0; n_bytes],
+            start: 0,
+            end: 0,
+        }
     }
 
     /// Reads what there is; false if there is nothing.
@@ -267,25 +286,37 @@ impl Ring {
                 properties: PublishProperties::default(),
             };
             codec::encode_publish(&publish, dialect.version, &mut bytes)?;
-            identifier = if identifier.get() >= n_identifiers { PacketIdentifier::FIRST } else { identifier.next() };
+            identifier = if identifier.get() >= n_identifiers {
+                PacketIdentifier::FIRST
+            } else {
+                identifier.next()
+            };
         }
         let stride = bytes.len() / n_packets;
         if stride * n_packets != bytes.len() {
             return Err(BenchError::Unexpected("topics of one length"));
         }
-        Ok(Self { bytes: bytes.to_vec(), stride, payload_at: stride - payload.len(), n_packets, n_sent: 0 })
-    }
-
-    pub(super) fn n_sent(&self) -> u32 {
-        self.n_sent
+        Ok(Self {
+            bytes: bytes.to_vec(),
+            stride,
+            payload_at: stride - payload.len(),
+            n_packets,
+            n_sent: 0,
+        })
     }
 
     /// The next `n` packets with their stamps. `n` divides the number of packets in the ring.
     pub(super) fn next(&mut self, n: usize, due_ns: u64) -> std::ops::Range<usize> {
         let from = self.n_sent as usize % self.n_packets * self.stride;
         let to = from + n * self.stride;
-        for packet in self.bytes.get_mut(from..to).unwrap_or_default().chunks_exact_mut(self.stride) {
-            let Some(stamp) = packet.get_mut(self.payload_at + 4..self.payload_at + STAMP_BYTES) else {
+        for packet in self
+            .bytes
+            .get_mut(from..to)
+            .unwrap_or_default()
+            .chunks_exact_mut(self.stride)
+        {
+            let Some(stamp) = packet.get_mut(self.payload_at + 4..self.payload_at + STAMP_BYTES)
+            else {
                 continue;
             };
             stamp[..4].copy_from_slice(&self.n_sent.to_le_bytes());
@@ -305,7 +336,11 @@ mod tests {
     use super::*;
 
     fn dialect(version: ProtocolVersion, qos: QoS) -> Dialect {
-        Dialect { address: SocketAddr::from(([127, 0, 0, 1], 1)), version, qos }
+        Dialect {
+            address: SocketAddr::from(([127, 0, 0, 1], 1)),
+            version,
+            qos,
+        }
     }
 
     #[test]
@@ -313,7 +348,8 @@ mod tests {
         for version in [ProtocolVersion::V311, ProtocolVersion::V5] {
             for qos in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce] {
                 let topics = ["a/1".to_owned(), "a/2".to_owned()];
-                let mut ring = Ring::new(dialect(version, qos), 7, &topics, 4, 4, 200).expect("valid");
+                let mut ring =
+                    Ring::new(dialect(version, qos), 7, &topics, 4, 4, 200).expect("valid");
                 let mut input = Input::new(8);
                 for round in 0..3_u32 {
                     let range = ring.next(2, 99);
@@ -323,14 +359,24 @@ mod tests {
                         Ok(codec::Frame::Complete(n_bytes)) => n_bytes,
                         other => panic!("{other:?}"),
                     };
-                    assert!(matches!(codec::decode(&bytes[..whole], version), Ok(Packet::Publish(_))));
+                    assert!(matches!(
+                        codec::decode(&bytes[..whole], version),
+                        Ok(Packet::Publish(_))
+                    ));
                     input.buf = bytes.clone();
                     (input.start, input.end) = (0, bytes.len());
                     for i in 0..2 {
                         let frame = input.next().expect("whole");
                         assert_eq!((frame.packet_type(), frame.qos()), (PUBLISH, qos as u8));
                         let (identifier, stamp) = frame.publish(version).expect("a publish");
-                        assert_eq!(stamp, Stamp { publisher: 7, sequence: round * 2 + i, due_ns: 99 });
+                        assert_eq!(
+                            stamp,
+                            Stamp {
+                                publisher: 7,
+                                sequence: round * 2 + i,
+                                due_ns: 99
+                            }
+                        );
                         let expected = (round * 2 + i) % 4 + 1;
                         let expected = u16::try_from(expected).expect("small").to_be_bytes();
                         assert_eq!(identifier, (qos != QoS::AtMostOnce).then_some(expected));
