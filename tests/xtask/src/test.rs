@@ -55,7 +55,7 @@ fn code_tests(filter: Option<&str>) -> Outcome {
 }
 
 fn documentation_tests() -> Outcome {
-    process::run(cargo().args(["test", "--quiet", "--workspace", "--doc"]))
+    process::run(cargo().args(["test", "--workspace", "--doc"]))
 }
 
 /// The `*_test.lua` files beside the scripts that ship, on the broker's own virtual machine and limits.
