@@ -10,7 +10,7 @@
 --   allow_anonymous = false                      # whether clients without a user name, or with an empty one, may come in
 --
 --   [plugin.config.users.pump]                   # one section per user name
---   password = "$argon2id$v=19$..."              # argon2, bcrypt ($2b$...) or what mosquitto_passwd writes ($7$...)
+--   password = "$7$101$..."                      # its hash, see below
 --   publish = ["devices/%u/#"]                   # may publish to what one of these patterns matches
 --   subscribe = ["devices/%u/set", "news/#"]     # may subscribe to filters that lie wholly within one of these patterns
 --   deny = ["devices/%u/serial"]                 # neither, whatever is granted
@@ -20,6 +20,9 @@
 --
 --   [plugin.config.anonymous]                    # what clients without a user name have; `everyone` does not count for them
 --   subscribe = ["public/#"]
+--
+-- A hash is argon2 ($argon2id$...), bcrypt ($2b$...) or mosquitto_passwd's ($7$...). The last comes with every mosquitto:
+-- `mosquitto_passwd -c -b hashes.txt pump secret` writes pump:$7$101$..., of which the part behind the colon is the hash.
 --
 -- A pattern is a topic filter in which %u stands for the user name and %c for the client id. Clients choose their ids themselves, so
 -- grant by %u what must not be another's. A name that is missing or empty, has a character that topics give a meaning (/ + #) or
@@ -55,9 +58,7 @@ local function covers(pattern, filter)
 	for at, level in wanted do
 		if level == "#" then
 			return true -- at the end of the filter as well: devices/# matches devices
-		elseif given[at] == nil or given[at] == "#" then
-			return false
-		elseif level ~= "+" and level ~= given[at] then
+		elseif given[at] == "#" or level ~= "+" and level ~= given[at] then
 			return false
 		end
 	end

@@ -278,6 +278,20 @@ test("a deny wins over every grant", function(t)
 	})
 end)
 
+test("a deny with wildcards at the first level leaves topics that begin with $ alone", function(t)
+	local rights = { publish = { "#", "$app/#" }, subscribe = { "#", "$app/#" }, deny = { "+/key", "$app/secret" } }
+	expect(t, asker(t, "authorize_publish", rights), { ["$app/key"] = "accept", ["$app/secret"] = "deny", ["a/key"] = "deny" })
+	expect(t, asker(t, "authorize_subscribe", rights), {
+		["$app/key"] = "accept",
+		["$app/secret"] = "deny",
+		["$app/#"] = "deny",
+		["$app/+"] = "deny",
+		["+/secret"] = "accept",
+		["+/key"] = "deny",
+		["#"] = "deny",
+	})
+end)
+
 test("the refusal names the pattern that denies, or who lacks a grant", function(t)
 	t.config { users = { ann = { password = ARGON2, publish = { "#" }, deny = { "x/%u/#" } } } }
 	local answer = t.call("authorize_publish", { client_id = "c1", username = "ann", topic = "x/ann/1" })
