@@ -58,7 +58,9 @@ local function covers(pattern, filter)
 	for at, level in wanted do
 		if level == "#" then
 			return true -- at the end of the filter as well: devices/# matches devices
-		elseif given[at] == "#" or level ~= "+" and level ~= given[at] then
+		elseif given[at] == nil or given[at] == "#" then
+			return false
+		elseif level ~= "+" and level ~= given[at] then
 			return false
 		end
 	end

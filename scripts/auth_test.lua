@@ -226,6 +226,8 @@ test("a subscription must lie wholly within a pattern", function(t)
 		["a/+"] = { ["a/b"] = "accept", ["a/"] = "accept", ["a/+"] = "accept", ["a/#"] = "deny", ["a/b/c"] = "deny", ["a/+/+"] = "deny", a = "deny", ["+/+"] = "deny" },
 		["a/#"] = { a = "accept", ["a/"] = "accept", ["a/#"] = "accept", ["a/+"] = "accept", ["a/+/c/#"] = "accept", ["+/#"] = "deny", ["#"] = "deny", ab = "deny" },
 		["+/b/#"] = { ["+/b"] = "accept", ["x/b/c"] = "accept", ["+/b/#"] = "accept", ["+/+/#"] = "deny", ["+/#"] = "deny", ["x/#"] = "deny" },
+		["a/+/#"] = { a = "deny", ["a/"] = "accept", ["a/b"] = "accept", ["a/+"] = "accept", ["a/#"] = "deny", ["a/+/#"] = "accept" },
+		["+/+/b"] = { a = "deny", ["a/b"] = "deny", ["a/c/b"] = "accept", ["+/+/b"] = "accept" },
 		["+"] = { a = "accept", ["+"] = "accept", ["a/b"] = "deny", ["#"] = "deny" },
 		["#"] = { ["#"] = "accept", ["+"] = "accept", ["a/b/#"] = "accept", ["/"] = "accept", ["+/+"] = "accept" },
 	}
