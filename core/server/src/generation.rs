@@ -19,6 +19,8 @@ pub(crate) struct Loaded {
     pub(crate) settings: PluginSettings,
     pub(crate) script: Arc<LuaPlugin>,
     registration: Registration,
+    /// The script's file behind all symbolic links, as it was before it was read.
+    resolved: Option<PathBuf>,
     /// Whether the script is not the one of the generation before.
     pub(crate) is_new: bool,
 }
@@ -134,9 +136,11 @@ fn load_one(
     before: &Generation,
     host: &dyn Fn(&str, Grants) -> Arc<dyn Host>,
 ) -> Result<Loaded, Flaw> {
+    let resolved = settings.path.canonicalize().ok();
     let kept = before.0.iter().find(|loaded| {
         let old = &loaded.settings;
-        old.name == settings.name && old.path == settings.path && old.load == settings.load && loaded.script.is_current()
+        let is_same = old.name == settings.name && old.path == settings.path && old.load == settings.load;
+        is_same && loaded.resolved == resolved && loaded.script.is_current()
     });
     let script = match kept {
         Some(loaded) => Arc::clone(&loaded.script),
@@ -147,7 +151,7 @@ fn load_one(
         plugin: settings.name.clone(),
         why,
     })?;
-    Ok(Loaded { settings: settings.clone(), script, registration, is_new: kept.is_none() })
+    Ok(Loaded { settings: settings.clone(), script, registration, resolved, is_new: kept.is_none() })
 }
 
 fn load_script(

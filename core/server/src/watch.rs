@@ -29,8 +29,8 @@ pub(crate) struct Files {
     shared: Arc<Shared>,
     watcher: Option<RecommendedWatcher>,
     folders: BTreeSet<PathBuf>,
-    /// How the files were when [`Files::changed`] last returned, which is before they were read.
-    stamps: BTreeMap<PathBuf, Stamp>,
+    /// How the files were when [`Files::changed`] last returned, which is before they were read; `None` of those that are new here.
+    stamps: BTreeMap<PathBuf, Option<Stamp>>,
     mode: Watch,
 }
 
@@ -60,8 +60,10 @@ impl Files {
             all.extend(std::fs::canonicalize(&file).ok());
             all.extend(std::path::absolute(&file).ok());
         }
-        let folders: BTreeSet<_> = all.iter().filter_map(|file| file.parent().map(Path::to_path_buf)).collect();
-        self.stamps = all.iter().map(|file| (file.clone(), self.stamps.get(file).copied().unwrap_or_else(|| stamp(file)))).collect();
+        let links = all.iter().flat_map(|file| file.ancestors()).filter(|path| is_link(path));
+        let folders = all.iter().map(PathBuf::as_path).chain(links).filter_map(|path| path.parent().map(Path::to_path_buf));
+        let folders: BTreeSet<_> = folders.collect();
+        self.stamps = all.iter().map(|file| (file.clone(), self.stamps.get(file).copied().flatten())).collect();
         *self.shared.files.lock() = all;
         let Some(watcher) = &mut self.watcher else { return };
         for gone in self.folders.difference(&folders) {
@@ -92,7 +94,7 @@ impl Files {
     pub(crate) async fn changed(&mut self) {
         self.until_quiet().await;
         for (file, known) in &mut self.stamps {
-            *known = stamp(file);
+            *known = Some(stamp(file));
         }
     }
 
@@ -123,7 +125,7 @@ impl Files {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            if self.stamps.iter().any(|(file, known)| stamp(file) != *known) {
+            if self.stamps.iter().any(|(file, known)| *known != Some(stamp(file))) {
                 return;
             }
         }
@@ -133,6 +135,10 @@ impl Files {
 fn stamp(file: &Path) -> Stamp {
     let data = std::fs::metadata(file).ok()?;
     Some((data.modified().ok()?, data.len()))
+}
+
+fn is_link(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|data| data.is_symlink())
 }
 
 /// The system's events, if it has any.
@@ -166,7 +172,7 @@ fn concerns(event: &Event, files: &BTreeSet<PathBuf>) -> bool {
         || event.paths.iter().any(|path| {
             files.contains(path)
                 // A link or a folder that was swapped may stand between us and the file.
-                || std::fs::symlink_metadata(path).is_ok_and(|data| data.is_symlink())
+                || is_link(path)
                 || files.iter().any(|file| file.starts_with(path))
         })
 }

@@ -31,16 +31,15 @@ pub(super) fn read_all(root: &mut Section<'_>) -> Vec<Listener> {
     let mut binds: Vec<SocketAddr> = Vec::new();
     let listeners = root.list("listener", |section| {
         let default_name = if names.is_empty() { "default".to_owned() } else { format!("listener{}", names.len() + 1) };
-        let listener = read(section, default_name);
+        let (listener, bind) = read(section, default_name);
         if names.contains(&listener.settings.name) {
             section.refuse_key("name", format!("another listener is called \"{}\"", listener.settings.name));
         }
-        let bind = listener.settings.bind;
-        if bind.port() != 0 && binds.contains(&bind) {
+        if let Some(bind) = bind.filter(|bind| bind.port() != 0 && binds.contains(bind)) {
             section.refuse_key("bind", format!("another listener has {bind}"));
         }
         names.push(listener.settings.name.clone());
-        binds.push(bind);
+        binds.extend(bind);
         listener
     });
     match listeners {
@@ -54,16 +53,17 @@ pub(super) fn read_all(root: &mut Section<'_>) -> Vec<Listener> {
     }
 }
 
-fn read(section: &mut Section<'_>, default_name: String) -> Listener {
+/// A listener, and its address if it has a good one.
+fn read(section: &mut Section<'_>, default_name: String) -> (Listener, Option<SocketAddr>) {
     let name = section.get("name", &Text, default_name);
-    let bind = section.required("bind", &Address, DEFAULT_BIND);
-    let mut settings = ListenerSettings::new(&name, bind);
+    let bind = section.required("bind", &Address);
+    let mut settings = ListenerSettings::new(&name, bind.unwrap_or(DEFAULT_BIND));
     settings.allow_anonymous = section.get("allow_anonymous", &Flag, settings.allow_anonymous);
     let place = match section.origin(&section.place("bind")) {
         Origin::File(place) | Origin::Environment(place) => Some(place),
         Origin::Default | Origin::Arguments => None,
     };
-    Listener { settings, place }
+    (Listener { settings, place }, bind)
 }
 
 fn default(root: &Section<'_>) -> Listener {

@@ -77,7 +77,7 @@ fn read(section: &mut Section<'_>, folder: &Path) -> PluginSettings {
     let written = section.peek("path", &Text).unwrap_or_default();
     let stem = Path::new(&written).file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
     let name = section.get("name", &Text, stem);
-    let written = section.required("path", &Text, written);
+    let written = section.required("path", &Text).unwrap_or_default();
     let path = folder.join(&written);
     if !written.is_empty() {
         check_path(section, &path);

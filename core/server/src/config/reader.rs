@@ -143,14 +143,13 @@ impl<'a> Section<'a> {
         value
     }
 
-    /// The value of a key that must be there, or this in the place of a missing one.
-    pub(super) fn required<F: Form>(&mut self, key: &'static str, form: &F, instead: F::Value) -> F::Value {
-        let is_there = self.node.is_some_and(|node| node.entry(key).is_some());
+    /// The value of a key that must be there.
+    pub(super) fn required<F: Form>(&mut self, key: &'static str, form: &F) -> Option<F::Value> {
         let value = self.optional(key, form);
-        if !is_there {
+        if !self.is_set(key) {
             self.refuse(format!("{key} is missing: expected {}", form.allowed()));
         }
-        value.unwrap_or(instead)
+        value
     }
 
     /// The value of a key, without a word if it is wrong: it will be read again.
@@ -190,7 +189,7 @@ impl<'a> Section<'a> {
             let hint = if matches!(value.content, Content::Table(_)) { "; write double brackets" } else { "" };
             let message = format!("expected a list of sections, [[{key}]], got {}{hint}", value.words());
             self.reader.refuse(&value.place, key, message);
-            return Some(Vec::new());
+            return None;
         };
         let mut values = Vec::new();
         for (at, item) in items.iter().enumerate() {

@@ -35,7 +35,7 @@ intercept_publish (filter)
 fn tests_of_scripts_are_run_and_counted() {
     let folder = Folder::new();
     folder.write("scripts/a.lua", "local M = {}\nfunction M.intercept_publish(topic)\n  return broker.drop()\nend\nreturn M\n");
-    let good = "test(\"drops\", function(t)\n  t.eq(t.call(\"intercept_publish\", { topic = \"x\" }).verdict, \"drop\")\nend)\n";
+    let good = "test(\"drops\", function(t)\n  t.eq(t.call(\"intercept_publish\", { topic = \"x\" }).kind, \"drop\")\nend)\n";
     folder.write("scripts/a_test.lua", good);
     for arguments in [&["plugin", "test", "scripts"][..], &["plugin", "test", "scripts/a.lua"], &["plugin", "test", "scripts/a_test.lua"]] {
         let out = folder.run(arguments).good();

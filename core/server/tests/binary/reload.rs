@@ -84,12 +84,12 @@ fn a_broken_script_leaves_the_old_one_serving_and_its_line_is_shown() {
 fn a_script_whose_tests_fail_is_not_taken_live() {
     let folder = Folder::with_config(PLUGIN);
     folder.write("login.lua", &login(DENY));
-    folder.write("login_test.lua", "test(\"denies\", function(t)\n  t.eq(t.call(\"validate_connection\", {}).verdict, \"deny\")\nend)\n");
+    folder.write("login_test.lua", "test(\"denies\", function(t)\n  t.eq(t.call(\"validate_connection\", {}).kind, \"deny\")\nend)\n");
     let mut running = Running::start(&folder);
     folder.write("login.lua", &login(ACCEPT));
     assert!(running.wait_for("reload refused").contains("login_test.lua:2"));
     assert_eq!(running.connect("a"), REFUSED);
-    folder.write("login_test.lua", "test(\"accepts\", function(t)\n  t.eq(t.call(\"validate_connection\", {}).verdict, \"accept\")\nend)\n");
+    folder.write("login_test.lua", "test(\"accepts\", function(t)\n  t.eq(t.call(\"validate_connection\", {}).kind, \"accept\")\nend)\n");
     until(&running, 0);
 }
 
