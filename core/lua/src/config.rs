@@ -42,8 +42,11 @@ pub(crate) fn apply(lua: &Lua, declared: &Table, given: &Json) -> Result<(), Str
         Json::Object(given) => merge(lua, declared, given, "config")?,
         other => return Err(format!("config must be a table, got {}", show(other))),
     }
-    finish(declared, "config")
+    finish(declared, "config", 0)
 }
+
+/// Deepest nesting of a config.
+const MAX_DEPTH: usize = 32;
 
 fn merge(
     lua: &Lua,
@@ -137,7 +140,12 @@ fn bad_default(path: &str) -> String {
 }
 
 /// After the operator's values: nothing that is required may be missing, and nothing can be changed any more.
-fn finish(table: &Table, path: &str) -> Result<(), String> {
+fn finish(table: &Table, path: &str, depth: usize) -> Result<(), String> {
+    if depth > MAX_DEPTH {
+        return Err(format!("config: nested more than {MAX_DEPTH} deep"));
+    }
+    // Marked first, so that a table that contains itself comes to an end.
+    table.set_readonly(true);
     for entry in table.pairs::<Value, Value>() {
         let (key, value) = entry.map_err(text)?;
         let path = match &key {
@@ -145,7 +153,7 @@ fn finish(table: &Table, path: &str) -> Result<(), String> {
             other => format!("{path}[{}]", other.to_string().unwrap_or_default()),
         };
         match &value {
-            Value::Table(inner) if !inner.is_readonly() => finish(inner, &path)?,
+            Value::Table(inner) if !inner.is_readonly() => finish(inner, &path, depth + 1)?,
             Value::UserData(data) => {
                 return Err(match data.borrow::<Required>() {
                     Ok(required) => format!("{path} is required: a {}", required.0),
@@ -158,7 +166,6 @@ fn finish(table: &Table, path: &str) -> Result<(), String> {
             _ => {}
         }
     }
-    table.set_readonly(true);
     Ok(())
 }
 
@@ -293,6 +300,19 @@ mod tests {
             let error = check_config(declared, &given).unwrap_err();
             assert!(error.contains(expected), "{declared}: {error}");
         }
+    }
+
+    #[test]
+    fn circles_and_depths_come_to_an_end() {
+        let circle = "(function() local t = { n = 1 } t.t = t return t end)()";
+        assert_eq!(check_config(circle, &Json::Null).unwrap(), "1 nil nil");
+        let deep =
+            "(function() local t = {} for _ = 1, 100000 do t = { t = t } end return t end)()";
+        assert!(
+            check_config(deep, &Json::Null)
+                .unwrap_err()
+                .contains("deep")
+        );
     }
 
     #[test]

@@ -70,7 +70,7 @@ impl Guard {
     pub(crate) fn arm(&self, budget: Duration) -> Armed {
         stay_awake();
         // The current tick may end right now, so it does not count.
-        let ticks = u64::try_from(budget.as_millis().div_ceil(TICK.as_millis()))
+        let ticks = u64::try_from(budget.as_micros().div_ceil(TICK.as_micros()))
             .unwrap_or(u64::MAX)
             .saturating_add(1);
         let deadline = TICKS.load(Ordering::Relaxed).saturating_add(ticks);

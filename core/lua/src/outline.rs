@@ -3,6 +3,8 @@
 //! A small lexer that knows comments, strings (long and interpolated ones too) and type annotations, and looks for nothing but
 //! `function` and for uses of `msg` and `client`. Whether the source is valid is the compiler's business.
 
+use std::collections::HashSet;
+
 /// One function of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FunctionOutline {
@@ -30,7 +32,7 @@ impl Outline {
     pub(crate) fn of(source: &str) -> Self {
         let tokens = Lexer::new(source).tokens();
         let mut functions = Vec::new();
-        let mut params_at = Vec::new();
+        let mut params_at = HashSet::new();
         for at in 0..tokens.len() {
             if is_word(&tokens, at, "function")
                 && let Some(function) = function_at(&tokens, at, &mut params_at)
@@ -86,7 +88,15 @@ struct Lexer<'a> {
     rest: &'a str,
     line: usize,
     tokens: Vec<Token>,
+    /// Interpolated strings around here.
+    depth: usize,
 }
+
+/// Tokens of a function's name, generics, parameters and their types; a longer head is not read.
+const MAX_HEAD: usize = 1_000;
+
+/// Strings in strings beyond this are not looked into.
+const MAX_DEPTH: usize = 50;
 
 impl<'a> Lexer<'a> {
     fn new(source: &'a str) -> Self {
@@ -94,6 +104,7 @@ impl<'a> Lexer<'a> {
             rest: source,
             line: 1,
             tokens: Vec::new(),
+            depth: 0,
         }
     }
 
@@ -220,8 +231,10 @@ impl<'a> Lexer<'a> {
             match next {
                 '`' => return,
                 '\\' => self.escaped(),
-                '{' => {
+                '{' if self.depth < MAX_DEPTH => {
+                    self.depth += 1;
                     self.run(true);
+                    self.depth -= 1;
                     self.skip("}");
                 }
                 _ => {}
@@ -265,12 +278,14 @@ fn word_at(tokens: &[Token], at: usize) -> Option<&str> {
 fn function_at(
     tokens: &[Token],
     start: usize,
-    params_at: &mut Vec<usize>,
+    params_at: &mut HashSet<usize>,
 ) -> Option<FunctionOutline> {
     let mut at = start + 1;
     let mut name = None;
     let mut is_method = false;
-    while let Some(word) = word_at(tokens, at) {
+    while at < start + MAX_HEAD
+        && let Some(word) = word_at(tokens, at)
+    {
         name = Some(word.to_owned());
         at += 1;
         if is_sign(tokens, at, ".") || is_sign(tokens, at, ":") {
@@ -282,7 +297,7 @@ fn function_at(
         name = assigned_name(tokens, start);
     }
     if is_sign(tokens, at, "<") {
-        at = after_generics(tokens, at)?;
+        at = after_generics(tokens, at, start + MAX_HEAD)?;
     }
     if !is_sign(tokens, at, "(") {
         return None;
@@ -292,12 +307,12 @@ fn function_at(
     while !is_sign(tokens, at, ")") {
         let token = tokens.get(at)?;
         match &token.kind {
-            Kind::Word(word) => params.push((word.clone(), token.line)),
+            Kind::Word(word) if word != "function" => params.push((word.clone(), token.line)),
             Kind::Sign("...") => params.push(("...".to_owned(), token.line)),
             _ => return None,
         }
-        params_at.push(at);
-        at = after_annotation(tokens, at + 1)?;
+        params_at.insert(at);
+        at = after_annotation(tokens, at + 1, start + MAX_HEAD)?;
         if is_sign(tokens, at, ",") {
             at += 1;
         }
@@ -329,9 +344,9 @@ fn assigned_name(tokens: &[Token], function: usize) -> Option<String> {
     }
 }
 
-fn after_generics(tokens: &[Token], mut at: usize) -> Option<usize> {
+fn after_generics(tokens: &[Token], mut at: usize, most: usize) -> Option<usize> {
     let mut depth = 0usize;
-    loop {
+    while at < most {
         match &tokens.get(at)?.kind {
             Kind::Sign("<") => depth += 1,
             Kind::Sign(">") => depth = depth.checked_sub(1)?,
@@ -342,12 +357,13 @@ fn after_generics(tokens: &[Token], mut at: usize) -> Option<usize> {
             return Some(at);
         }
     }
+    None
 }
 
 /// The comma or closing parenthesis after a parameter, past its type.
-fn after_annotation(tokens: &[Token], mut at: usize) -> Option<usize> {
+fn after_annotation(tokens: &[Token], mut at: usize, most: usize) -> Option<usize> {
     let mut depth = 0usize;
-    loop {
+    while at < most {
         match &tokens.get(at)?.kind {
             Kind::Sign("," | ")") if depth == 0 => return Some(at),
             Kind::Sign("(" | "{" | "[" | "<") => depth += 1,
@@ -356,10 +372,11 @@ fn after_annotation(tokens: &[Token], mut at: usize) -> Option<usize> {
         }
         at += 1;
     }
+    None
 }
 
 /// The members read of `word`, unless it is used as a whole somewhere.
-fn members(tokens: &[Token], word: &str, params_at: &[usize]) -> Option<Vec<String>> {
+fn members(tokens: &[Token], word: &str, params_at: &HashSet<usize>) -> Option<Vec<String>> {
     let mut members = Vec::new();
     for at in 0..tokens.len() {
         let is_member = at > 0 && (is_sign(tokens, at - 1, ".") || is_sign(tokens, at - 1, ":"));
@@ -445,6 +462,23 @@ mod tests {
         assert_eq!(found.len(), 2, "{found:?}");
         check(source, 6, None, &["inner"]);
         check(source, 7, Some("yes"), &["topic", "qos"]);
+    }
+
+    #[test]
+    fn broken_sources_come_to_an_end() {
+        let source = "M.a = function(x: { [string]: (y) -> z }, ...) [[ x ]] `a{`b{c}`}` --[==[ é ]==] ['k'] = function<T>(u) '\\z \n'";
+        for (at, _) in source.char_indices() {
+            let (head, tail) = source.split_at(at);
+            Outline::of(head);
+            Outline::of(tail);
+        }
+        Outline::of(&"`{".repeat(100_000));
+        Outline::of(&"{".repeat(100_000));
+        Outline::of(&"function(".repeat(100_000));
+        Outline::of(&"function(x: (".repeat(50_000));
+        Outline::of(&"function a<".repeat(50_000));
+        Outline::of(&"[=".repeat(100_000));
+        Outline::of(&"--[=".repeat(100_000));
     }
 
     #[test]

@@ -375,6 +375,43 @@ fn errors_name_file_and_line() {
 }
 
 #[test]
+fn whatever_is_raised_is_reported() {
+    for (code, words) in [
+        ("error({ code = 5 })", "test.lua:1: "),
+        ("error()", "test.lua:1: "),
+        ("error(nil)", "test.lua:1: "),
+        ("error('plain', 0)", "test.lua:1: plain"),
+        ("error(broker.deny())", "test.lua:1: "),
+        (
+            "local t = nil; t.x = 1",
+            "test.lua:1: attempt to index nil with 'x'",
+        ),
+    ] {
+        let (cause, message) = failure(&format!(
+            "return {{ intercept_publish = function() {code} end }}"
+        ));
+        assert_eq!(cause, Cause::Raised);
+        assert!(message.contains(words), "{code}: {message}");
+        assert!(!message.contains("panic"), "{code}: {message}");
+    }
+}
+
+#[test]
+fn a_thread_forgets_the_vms_of_plugins_that_are_gone() {
+    let first = load("return { intercept_publish = function() end }");
+    call(&first, &publish()).unwrap();
+    let host = first.host.clone();
+    drop(first);
+    assert!(
+        std::sync::Arc::strong_count(&host) > 1,
+        "its VM is still there"
+    );
+    let second = load("return { intercept_publish = function() end }");
+    call(&second, &publish()).unwrap();
+    assert_eq!(std::sync::Arc::strong_count(&host), 1);
+}
+
+#[test]
 fn errors_of_host_functions_are_strings_that_pcall_gives() {
     let answer = answer(
         "return { intercept_publish = function()

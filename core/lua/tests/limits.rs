@@ -244,6 +244,10 @@ fn strings_of_huge_sizes() {
     is_cut("while true do utf8.len(big) end");
     ends("return utf8.char(table.unpack(table.create(7000, 65)))");
     ends("for _ in utf8.codes(big) do end");
+    ends("return utf8.codepoint(big, 1, -1)");
+    ends("return string.unpack(string.rep('B', 100000), big)");
+    ends("return table.maxn(table.create(1000000, 1))");
+    ends("table.foreach(table.create(100000, 1), print)");
     ends("return os.date(string.rep('%c', 100000))");
 }
 
