@@ -397,7 +397,7 @@ impl Inner {
             let mut state = entry.state.lock();
             state.client = Some(Arc::clone(client));
             state.control = Some(Arc::clone(&control));
-            state.epoch += 1;
+            state.epoch = self.next_epoch();
             self.timers.cancel(&std::mem::take(&mut state.timers));
             state.session_expiry_interval = draft.session_expiry_interval;
             state.will = connect.will.as_ref().map(|will| {

@@ -15,6 +15,7 @@ pub(crate) mod timers;
 pub(crate) mod wills;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ahash::RandomState;
 use hookmq_mqtt::{ClientId, PacketType, ReasonCode};
@@ -52,6 +53,7 @@ pub(crate) struct Inner {
     pub(crate) injected: mpsc::Sender<Injected>,
     pub(crate) stopping: watch::Sender<bool>,
     pub(crate) endpoint: std::sync::OnceLock<String>,
+    epochs: AtomicU64,
     refusals: LogLimit,
     hasher: RandomState,
 }
@@ -142,9 +144,15 @@ impl Inner {
             injected,
             stopping: watch::Sender::new(false),
             endpoint: std::sync::OnceLock::new(),
+            epochs: AtomicU64::new(0),
             refusals: LogLimit::new(REFUSALS_PER_SECOND),
             hasher: RandomState::new(),
         }
+    }
+
+    /// Numbers connections, so that a timer of an earlier one, or of an earlier Session of the same name, is known as such.
+    pub(crate) fn next_epoch(&self) -> u64 {
+        self.epochs.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// A number for [`Strategy::HashPublisher`].

@@ -35,7 +35,7 @@ pub(crate) struct State {
     pub(crate) client: Option<Arc<ClientInfo>>,
     /// The present connection.
     pub(crate) control: Option<Arc<Control>>,
-    /// One more at every connection: a timer of an earlier one no longer counts.
+    /// Another number at every connection: a timer of an earlier one no longer counts.
     pub(crate) epoch: u64,
     /// Subscriptions held, by Topic Filter as the client sent it.
     pub(crate) subscriptions: BTreeMap<TopicFilter, Subscription>,

@@ -44,26 +44,45 @@ thread_local! {
 /// Serves one connection from its first byte to its last.
 pub(crate) async fn run<S: AsyncRead + AsyncWrite + Unpin + Send>(
     inner: Arc<Inner>,
-    mut stream: S,
+    stream: S,
     gateway: Gateway,
 ) {
-    // Boxed, so that an idle connection's task does not carry the room that CONNECT needed.
-    let opened = Box::pin(open(&inner, &mut stream, &gateway)).await;
-    let Some((protocol, inbound)) = opened else {
+    // Boxed, both of them, so that an idle connection's task does not carry the room that CONNECT needed.
+    let Some(mut connection) = Box::pin(open(inner, stream, gateway)).await else {
         return;
     };
-    let _gone = GoneAtEnd(Arc::clone(&protocol.control));
-    if *inner.stopping.borrow() {
-        // It came in while the others were sent away.
-        protocol.control.kick(Kick::shutting_down());
+    let gone = GoneAtEnd(Arc::clone(&connection.protocol.control));
+    let end = Box::new(connection.serve().await);
+    let left = Box::pin(connection.close(end)).await;
+    drop(gone);
+    if let Some(stream) = left {
+        let _ = tokio::time::timeout(FAREWELL, Box::pin(linger(stream))).await;
     }
-    let mut connection = Connection::new(protocol, stream, inbound);
-    let end = connection.serve().await;
-    Box::pin(connection.close(end)).await;
+}
+
+/// Reads on until the client closes: closing on a client that still sends would reset the connection, and take the DISCONNECT that
+/// says why out of its hands.
+async fn linger<S: AsyncRead + Unpin>(mut stream: S) {
+    let mut ignored = [0; 1024];
+    while matches!(stream.read(&mut ignored).await, Ok(n) if n > 0) {}
 }
 
 /// Reads CONNECT, asks who it is and answers.
 async fn open<S: AsyncRead + AsyncWrite + Unpin + Send>(
+    inner: Arc<Inner>,
+    mut stream: S,
+    gateway: Gateway,
+) -> Option<Box<Connection<S>>> {
+    let (protocol, inbound) = introduce(&inner, &mut stream, &gateway).await?;
+    if *inner.stopping.borrow() {
+        // It came in while the others were sent away.
+        protocol.control.kick(Kick::shutting_down());
+    }
+    Some(Box::new(Connection::new(protocol, stream, inbound)))
+}
+
+/// The part of it that may end in a refusal.
+async fn introduce<S: AsyncRead + AsyncWrite + Unpin + Send>(
     inner: &Arc<Inner>,
     stream: &mut S,
     gateway: &Gateway,
@@ -617,25 +636,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         Poll::Pending
     }
 
-    /// The last words, then the broker's side of the end.
-    async fn close(mut self, end: End) {
+    /// The last words, then the broker's side of the end. Gives the stream back if the client was told something.
+    async fn close(mut self: Box<Self>, end: Box<End>) -> Option<S> {
         let client = Arc::clone(&self.protocol.client);
-        let _ = tokio::time::timeout(FAREWELL, self.farewell(&end)).await;
-        drop(self.stream);
+        let told = tokio::time::timeout(FAREWELL, self.farewell(&end)).await;
         if end.ended.kind == DisconnectType::NotClean {
             tracing::info!(client_id = %client.client_id, endpoint = client.endpoint, reason = end.ended.reason.name(), why = end.ended.reason_string.as_deref().unwrap_or_default(), "disconnected");
         }
+        let Self {
+            protocol, stream, ..
+        } = *self;
+        // A client that was told something gets the time to read it; any other socket closes now.
+        let left = (end.disconnect.is_some() && matches!(told, Ok(Ok(())))).then_some(stream);
         let Protocol {
             inner,
             entry,
             control,
             mut turn,
             ..
-        } = self.protocol;
+        } = protocol;
         inner
             .disconnected(&mut turn, &entry, &client, &control, end.ended)
             .await;
         turn.wake();
+        left
     }
 
     /// What is encoded already goes out when the broker ends the connection in peace; DISCONNECT tells an MQTT 5 client why
@@ -670,5 +694,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let write = std::mem::take(&mut self.write);
         self.stream.write_all(&write).await?;
         self.stream.shutdown().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    /// What an idle connection keeps: the task's own state and the boxed connection, without the Session.
+    #[test]
+    fn an_idle_connection_is_small() {
+        fn size<F>(_: fn(Arc<Inner>, TcpStream, Gateway) -> F) -> usize {
+            size_of::<F>()
+        }
+        let task = size(run::<TcpStream>);
+        let connection = size_of::<Connection<TcpStream>>();
+        assert!(task + connection <= 1024, "{task} + {connection} bytes");
     }
 }
