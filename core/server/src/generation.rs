@@ -38,7 +38,7 @@ pub(crate) enum Flaw {
         /// Its name.
         plugin: String,
         /// With the file as the operator would open it.
-        error: LoadError,
+        error: Box<LoadError>,
         /// Where in the config the mistake is, if it is there.
         note: String,
     },
@@ -165,7 +165,7 @@ fn load_script(
         let folder = settings.path.parent().map(PathBuf::from).unwrap_or_default();
         let file = folder.join(&error.file).display().to_string();
         let note = config_note(&config.effective, settings, &error.message);
-        Flaw::Script { plugin: settings.name.clone(), error: LoadError { file, ..error }, note }
+        Flaw::Script { plugin: settings.name.clone(), error: Box::new(LoadError { file, ..error }), note }
     })
 }
 
@@ -264,15 +264,7 @@ fn unguarded<'a>(config: &'a Config, plugins: &'a [Loaded]) -> impl Iterator<Ite
     config.listeners.iter().filter_map(move |listener| {
         let settings = &listener.settings;
         let is_guarded = guards(plugins, &settings.name).next().is_some();
-        if settings.allow_anonymous || is_guarded {
-            return None;
-        }
-        if !listener.is_public() {
-            tracing::warn!(
-                "listener {} ({}) lets nobody in: allow_anonymous is false, and no plugin answers validate_connection",
-                settings.name,
-                settings.bind
-            );
+        if settings.allow_anonymous || is_guarded || !listener.is_public() {
             return None;
         }
         Some(Flaw::Unguarded {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hookmq_broker::Handle;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::Signal;
 
 use crate::config::{Config, Effective, Sources};
 use crate::generation::Generation;
@@ -39,21 +39,14 @@ struct Refused {
 
 impl Reload {
     /// Reloads whenever a file is saved or SIGHUP comes, until the task is ended.
-    pub(crate) async fn run(mut self) {
-        let mut hangups = match signal(SignalKind::hangup()) {
-            Ok(hangups) => Some(hangups),
-            Err(error) => {
-                tracing::warn!("SIGHUP does nothing: {error}");
-                None
-            }
-        };
+    pub(crate) async fn run(mut self, mut hangups: Signal) {
         let mut files = Files::new(self.started.watch);
         files.watch(self.files());
         let mut last_refusal = Vec::new();
         loop {
             let is_asked = tokio::select! {
                 () = files.changed() => false,
-                () = hangup(&mut hangups) => true,
+                _ = hangups.recv() => true,
             };
             match self.load().await {
                 Ok(fresh) => {
@@ -178,13 +171,4 @@ fn scripts_below(folder: &Path, depth: usize) -> Vec<PathBuf> {
         }
     }
     files
-}
-
-async fn hangup(hangups: &mut Option<tokio::signal::unix::Signal>) {
-    match hangups {
-        Some(hangups) => {
-            hangups.recv().await;
-        }
-        None => std::future::pending().await,
-    }
 }

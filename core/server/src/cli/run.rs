@@ -39,8 +39,8 @@ pub(super) fn run(arguments: ConfigArguments) -> ExitCode {
 }
 
 async fn serve(sources: Sources, config: Config, log: Log) -> ExitCode {
-    // Asked for before anything else, so that a stop that comes early is a clean one too.
-    let mut signals = match Signals::new() {
+    // Asked for before anything else: a stop that comes early is a clean one too, and an early SIGHUP does not kill.
+    let (mut signals, hangups) = match Signals::new().and_then(|signals| Ok((signals, signal(SignalKind::hangup())?))) {
         Ok(signals) => signals,
         Err(error) => {
             tracing::error!("cannot wait for signals: {error}");
@@ -66,7 +66,7 @@ async fn serve(sources: Sources, config: Config, log: Log) -> ExitCode {
     announce(&sources, &config, &generation, &handle, &log);
     let effective = config.effective.clone();
     let reload = Reload { handle: handle.clone(), log, sources: Arc::new(sources), started: config, effective, generation };
-    let reload = tokio::spawn(reload.run());
+    let reload = tokio::spawn(reload.run(hangups));
 
     let name = signals.next().await;
     tracing::info!("{name}: stopping; a second signal ends it at once");
@@ -102,8 +102,8 @@ fn announce(sources: &Sources, config: &Config, generation: &Generation, handle:
             "
 HookMQ {version}. Try in another terminal:
 
-  {program} sub{at} 'demo/#'
-  {program} pub{at} demo/hello 'it works'
+  {program} sub{at} -t 'demo/#'
+  {program} pub{at} -t demo/hello -m 'it works'
 
 Then program it: save this as hello.lua, end this broker, and start it with  {program} --plugin hello.lua
 Change the file while it runs; the new version is live at once.

@@ -164,7 +164,7 @@ impl<'a> Section<'a> {
     }
 
     /// A table inside this one, read by `body`.
-    pub(super) fn section<T>(&mut self, key: &'static str, body: impl FnOnce(&mut Section<'a>) -> T) -> T {
+    pub(super) fn section<T>(&mut self, key: &'static str, body: impl FnOnce(&mut Self) -> T) -> T {
         self.known.push(key);
         let path = join(&self.path, key);
         let entry = self.node.and_then(|node| node.entry(key));
@@ -182,7 +182,7 @@ impl<'a> Section<'a> {
     }
 
     /// Each table of a list of tables, read by `body`; `None` if nobody wrote such a list.
-    pub(super) fn list<T>(&mut self, key: &'static str, mut body: impl FnMut(&mut Section<'a>) -> T) -> Option<Vec<T>> {
+    pub(super) fn list<T>(&mut self, key: &'static str, mut body: impl FnMut(&mut Self) -> T) -> Option<Vec<T>> {
         self.known.push(key);
         let value = &self.node?.entry(key)?.value;
         let Content::List(items) = &value.content else {
