@@ -440,7 +440,10 @@ impl Inner {
         } else {
             Hook::SessionCreated
         };
-        self.notify_session(hook, entry, Vec::new());
+        // What waited when the client came; some of it is on its way already.
+        let n_queued = draft.n_queued + draft.messages.len();
+        let n_queued = i64::try_from(n_queued).unwrap_or(i64::MAX);
+        self.notify_session(hook, entry, vec![(Field::NQueued, n_queued.into())]);
         self.notify_client(Hook::ClientConnected, &entry.session.0, client, || {
             vec![
                 (Field::SessionPresent, session_present.into()),

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use hookmq_mqtt::property::UserPropertiesRef;
-use hookmq_mqtt::{Packet, ReasonCode, TopicName};
+use hookmq_mqtt::{Packet, PacketType, ReasonCode, TopicName};
 use hookmq_plugin_api::{Event, Field, Hook, Owned, Value};
 
 use super::{OwnedPairs, UserPairs, change};
@@ -52,7 +52,6 @@ impl<'a> PacketDraft<'a> {
         let mut publish = *publish;
         if let Some(topic) = &self.topic {
             publish.topic = topic;
-            publish.properties.topic_alias = None;
         }
         if let Some(payload) = &self.payload {
             publish.payload = payload;
@@ -80,7 +79,7 @@ impl Event for PacketDraft<'_> {
 
     fn get(&self, field: Field) -> Value<'_> {
         match (field, self.packet) {
-            (Field::PacketType, packet) => Value::Text(packet.packet_type().name()),
+            (Field::PacketType, packet) => Value::Text(word(packet.packet_type())),
             (Field::ReasonCode, packet) => {
                 Value::integer(reason(packet).map(|reason| reason as u8))
             }
@@ -180,6 +179,27 @@ fn user_properties<'a>(packet: &'a Packet<'a>) -> UserPropertiesRef<'a> {
         Packet::Disconnect(disconnect) => disconnect.user_properties.as_ref(),
         Packet::Auth(auth) => auth.user_properties.as_ref(),
         Packet::PingReq | Packet::PingResp => UserPropertiesRef::default(),
+    }
+}
+
+/// The packet's name as the catalogue writes it.
+const fn word(packet_type: PacketType) -> &'static str {
+    match packet_type {
+        PacketType::Connect => "connect",
+        PacketType::ConnAck => "connack",
+        PacketType::Publish => "publish",
+        PacketType::PubAck => "puback",
+        PacketType::PubRec => "pubrec",
+        PacketType::PubRel => "pubrel",
+        PacketType::PubComp => "pubcomp",
+        PacketType::Subscribe => "subscribe",
+        PacketType::SubAck => "suback",
+        PacketType::Unsubscribe => "unsubscribe",
+        PacketType::UnsubAck => "unsuback",
+        PacketType::PingReq => "pingreq",
+        PacketType::PingResp => "pingresp",
+        PacketType::Disconnect => "disconnect",
+        PacketType::Auth => "auth",
     }
 }
 

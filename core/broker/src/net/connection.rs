@@ -17,7 +17,7 @@ use hookmq_mqtt::{DecodeError, Packet, ProtocolVersion, ReasonCode};
 use hookmq_plugin_api::Hook;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
-use super::outbound;
+use super::outbound::{Outbound, Unlearned};
 use super::packets::{End, Flow, Protocol, ask_packet};
 use crate::broker::connect::Gateway;
 use crate::broker::sessions::{DisconnectType, GoneAtEnd, Kick};
@@ -73,12 +73,14 @@ async fn open<S: AsyncRead + AsyncWrite + Unpin + Send>(
     mut stream: S,
     gateway: Gateway,
 ) -> Option<Box<Connection<S>>> {
-    let (protocol, inbound) = introduce(&inner, &mut stream, &gateway).await?;
+    let (protocol, inbound, connack) = introduce(&inner, &mut stream, &gateway).await?;
     if *inner.stopping.borrow() {
         // It came in while the others were sent away.
         protocol.control.kick(Kick::shutting_down());
     }
-    Some(Box::new(Connection::new(protocol, stream, inbound)))
+    Some(Box::new(Connection::new(
+        protocol, stream, inbound, connack,
+    )))
 }
 
 /// The part of it that may end in a refusal.
@@ -86,7 +88,7 @@ async fn introduce<S: AsyncRead + AsyncWrite + Unpin + Send>(
     inner: &Arc<Inner>,
     stream: &mut S,
     gateway: &Gateway,
-) -> Option<(Protocol, BytesMut)> {
+) -> Option<(Protocol, BytesMut, BytesMut)> {
     let mut inbound = BytesMut::new();
     let settings = &inner.session_settings;
     let mut stopping = inner.stopping.subscribe();
@@ -164,9 +166,8 @@ async fn introduce<S: AsyncRead + AsyncWrite + Unpin + Send>(
         connected.connack.clone(),
         maximum_packet_size,
     );
-    let mut protocol = Protocol::new(Arc::clone(inner), connected, turn, maximum_packet_size);
-    protocol.replies.extend_from_slice(&connack);
-    Some((protocol, inbound))
+    let protocol = Protocol::new(Arc::clone(inner), connected, turn, maximum_packet_size);
+    Some((protocol, inbound, connack))
 }
 
 /// Reads until one whole packet is there; it must be CONNECT [MQTT-3.1.0-1]. `None` if the peer went.
@@ -261,7 +262,13 @@ fn encode_connack(
     }
     if chain.listens(Hook::InterceptOutboundPacket) {
         let mut admitted = BytesMut::new();
-        outbound::admit(inner, chain, client, &bytes, &mut admitted);
+        let outbound = Outbound {
+            inner,
+            client,
+            session: None,
+            maximum_packet_size: usize::MAX,
+        };
+        outbound.admit(chain, &bytes, &mut Unlearned::default(), &mut admitted);
         return admitted;
     }
     bytes
@@ -282,6 +289,8 @@ struct Connection<S> {
     inbound: BytesMut,
     /// Bytes on their way to the socket.
     write: BytesMut,
+    /// Topic Aliases that plugins kept from the client.
+    unlearned: Unlearned,
     /// The last packet of the client came before this.
     last_packet: Instant,
     /// One and a half times Keep Alive [MQTT-3.1.2-22].
@@ -290,7 +299,7 @@ struct Connection<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
-    fn new(protocol: Protocol, stream: S, inbound: BytesMut) -> Self {
+    fn new(protocol: Protocol, stream: S, inbound: BytesMut, connack: BytesMut) -> Self {
         let keep_alive = protocol.client.keep_alive;
         let patience =
             (keep_alive > 0).then(|| Duration::from_millis(u64::from(keep_alive) * 1500));
@@ -298,7 +307,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             protocol,
             stream,
             inbound,
-            write: BytesMut::new(),
+            // Plugins were asked about it already.
+            write: connack,
+            unlearned: Unlearned::default(),
             last_packet: crate::now(),
             patience,
             timer: patience.map(|patience| Box::pin(tokio::time::sleep(patience))),
@@ -601,15 +612,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// Takes packets for the socket, asking plugins that listen to every one of them.
     fn admit(&mut self, packets: &mut BytesMut) {
         let inner = &self.protocol.inner;
-        if inner.hooks.listens(Hook::InterceptOutboundPacket) {
+        if inner.hooks.listens(Hook::InterceptOutboundPacket) || !self.unlearned.is_empty() {
             let chain = inner.hooks.chain();
-            outbound::admit(
+            let outbound = Outbound {
                 inner,
-                &chain,
-                &self.protocol.client,
-                packets,
-                &mut self.write,
-            );
+                client: &self.protocol.client,
+                session: Some(&self.protocol.entry.session.0),
+                maximum_packet_size: self.protocol.maximum_packet_size(),
+            };
+            outbound.admit(&chain, packets, &mut self.unlearned, &mut self.write);
         } else if self.write.is_empty() {
             std::mem::swap(&mut self.write, packets);
         } else {

@@ -171,6 +171,11 @@ impl Protocol {
         }
     }
 
+    /// Largest packet that the client takes [MQTT-3.1.2-24].
+    pub(crate) const fn maximum_packet_size(&self) -> usize {
+        self.maximum_packet_size
+    }
+
     /// Handles one whole packet without waiting, or says that it may have to.
     pub(crate) fn handle(
         &mut self,
@@ -178,9 +183,22 @@ impl Protocol {
         frame: &[u8],
         now: Instant,
     ) -> Result<Flow, End> {
-        let packet = codec::decode(frame, self.client.version)?;
+        let mut packet = codec::decode(frame, self.client.version)?;
         if !chain.listens(Hook::InterceptInboundPacket) {
             return self.handle_packet(chain, packet, frame, now);
+        }
+        // An alias is resolved before any hook, so that no policy judges an empty topic, and a dropped packet still sets it.
+        let resolved;
+        if let Packet::Publish(publish) = &mut packet
+            && let Some(alias) = publish.properties.topic_alias.take()
+        {
+            resolved = self
+                .entry
+                .session
+                .0
+                .receiving()
+                .resolve(alias, publish.topic)?;
+            publish.topic = &resolved;
         }
         let client = Arc::clone(&self.client);
         let inner = Arc::clone(&self.inner);

@@ -81,6 +81,13 @@ impl OutboundAliases {
         }
     }
 
+    /// The topic behind an alias. Looks at each of the few there are.
+    pub(super) fn topic_of(&self, alias: NonZeroU16) -> Option<&str> {
+        self.by_topic
+            .iter()
+            .find_map(|(topic, known)| (*known == alias).then_some(&**topic))
+    }
+
     /// How to send this topic now.
     pub(super) fn send(&mut self, topic: &str) -> Sent {
         if self.maximum == 0 {

@@ -2,6 +2,7 @@
 //!
 //! Serves step 3 of the path of a PUBLISH. Only the connection's own task enters.
 
+use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use hookmq_mqtt::packet::Publish;
@@ -64,6 +65,15 @@ impl Receiving {
     /// Whether a PUBLISH needs this half at all: a plain QoS 0 message does not.
     pub(crate) const fn concerns(publish: &Publish<'_>) -> bool {
         publish.packet_identifier.is_some() || publish.properties.topic_alias.is_some()
+    }
+
+    /// The Topic Name behind an alias; with a Topic Name given, sets it.
+    pub(crate) fn resolve(
+        &mut self,
+        alias: NonZeroU16,
+        topic: &str,
+    ) -> Result<TopicName, ProtocolError> {
+        self.aliases.resolve(alias, topic)
     }
 
     /// Judges a PUBLISH: resolves its alias, checks Receive Maximum, finds duplicates.

@@ -4,6 +4,7 @@
 //! it. Serves step 9 of the path of a PUBLISH.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -287,6 +288,11 @@ impl Sending {
         }
         self.inflight = Inflight::new();
         all
+    }
+
+    /// The topic behind an alias that was set on this connection.
+    pub(crate) fn topic_of(&self, alias: NonZeroU16) -> Option<Box<str>> {
+        self.aliases.topic_of(alias).map(Box::from)
     }
 
     /// Messages that wait.

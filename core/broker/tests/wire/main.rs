@@ -4,9 +4,13 @@
 
 mod support;
 
+mod awaiting;
 mod connect;
 mod delivery;
+mod lifecycle;
+mod packets;
 mod publish;
 mod retained;
+mod sessions;
 mod subscribe;
 mod wills;
