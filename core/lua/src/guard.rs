@@ -1,6 +1,6 @@
 //! Time limits: one counter for the process, and per VM a deadline that Luau's interrupt compares with it.
 //!
-//! The counter counts what the ticker thread has seen, not the clock: a starved ticker makes limits longer and never shorter, so a
+//! The counter goes on by small steps, whatever the clock did meanwhile: a starved ticker makes limits longer and never shorter, so a
 //! call is never cut for time that it did not have. The ticker sleeps when nothing was called for a second.
 
 use std::cell::{Cell, RefCell};
@@ -22,6 +22,8 @@ static TICKER: OnceLock<Thread> = OnceLock::new();
 
 /// A wake-up of a thread costs microseconds, and budgets are tens of milliseconds.
 const TICK: Duration = Duration::from_millis(2);
+/// Ticks that the counter goes on by at once when the ticker was kept waiting by a busy machine.
+const MAX_STEP: u64 = 3;
 /// Ticks without work after which the ticker sleeps.
 const IDLE_TICKS: u32 = 500;
 
@@ -69,10 +71,10 @@ impl Guard {
     /// Starts a time limit; an outer one that ends sooner stays in force.
     pub(crate) fn arm(&self, budget: Duration) -> Armed {
         stay_awake();
-        // The current tick may end right now, so it does not count.
+        // The next step of the counter may be of time before this call, so it does not count.
         let ticks = u64::try_from(budget.as_micros().div_ceil(TICK.as_micros()))
             .unwrap_or(u64::MAX)
-            .saturating_add(1);
+            .saturating_add(MAX_STEP);
         let deadline = TICKS.load(Ordering::Relaxed).saturating_add(ticks);
         let outer = self.deadline.get();
         self.deadline.set(deadline.min(outer));
@@ -157,7 +159,9 @@ fn tick() {
         while started.elapsed() < TICK {
             thread::park_timeout(TICK.saturating_sub(started.elapsed()));
         }
-        TICKS.fetch_add(1, Ordering::Relaxed);
+        let passed = started.elapsed().as_micros() / TICK.as_micros();
+        let step = u64::try_from(passed).unwrap_or(MAX_STEP).clamp(1, MAX_STEP);
+        TICKS.fetch_add(step, Ordering::Relaxed);
         if BUSY.swap(false, Ordering::Relaxed) {
             idle = 0;
             continue;
