@@ -23,6 +23,7 @@ fn helper_lua_writes_the_golden_transcript() {
         Command::new(env!("CARGO_BIN_EXE_hookmq"))
             .arg("--config")
             .arg(config),
+        "TERM",
         read,
     );
 }

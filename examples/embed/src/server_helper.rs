@@ -11,25 +11,27 @@ use hookmq_plugin_api::typed::{
 };
 use tracing::info;
 
+/// Told a Client Identifier, a Topic Name and a payload.
+type OnMessage = Box<dyn Fn(&str, &str, &[u8]) + Send + Sync>;
 /// Told a Client Identifier and a Topic Filter.
 type OnFilter = Box<dyn Fn(&str, &str) + Send + Sync>;
 /// Told a Client Identifier.
 type OnClient = Box<dyn Fn(&str) + Send + Sync>;
 
 /// What the application listens to. Each does nothing until it is set.
-pub struct ServerEvents {
+pub(crate) struct ServerEvents {
     /// Client Identifier, Topic Name and payload of each message that a client publishes.
-    pub message_received: Box<dyn Fn(&str, &str, &[u8]) + Send + Sync>,
+    pub(crate) message_received: OnMessage,
     /// True when the broker runs, false when it has stopped.
-    pub server_status: Box<dyn Fn(bool) + Send + Sync>,
+    pub(crate) server_status: Box<dyn Fn(bool) + Send + Sync>,
     /// A client is in.
-    pub client_connected: OnClient,
+    pub(crate) client_connected: OnClient,
     /// A client is gone.
-    pub client_disconnected: OnClient,
+    pub(crate) client_disconnected: OnClient,
     /// A client subscribed.
-    pub client_subscribed: OnFilter,
+    pub(crate) client_subscribed: OnFilter,
     /// A client unsubscribed.
-    pub client_unsubscribed: OnFilter,
+    pub(crate) client_unsubscribed: OnFilter,
 }
 
 impl Default for ServerEvents {
@@ -46,7 +48,7 @@ impl Default for ServerEvents {
 }
 
 /// A running broker.
-pub struct ServerHelper {
+pub(crate) struct ServerHelper {
     handle: Handle,
 }
 
@@ -55,7 +57,7 @@ impl ServerHelper {
     ///
     /// # Errors
     /// The address cannot be bound.
-    pub async fn start(bind: SocketAddr, events: ServerEvents) -> Result<Self, StartError> {
+    pub(crate) async fn start(bind: SocketAddr, events: ServerEvents) -> Result<Self, StartError> {
         let settings = BrokerSettings {
             listeners: vec![ListenerSettings::new("embedded", bind)],
             ..BrokerSettings::default()
@@ -69,8 +71,13 @@ impl ServerHelper {
         Ok(Self { handle })
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        self.handle.local_addrs().first().copied()
+    }
+
     /// Disconnects everybody and ends.
-    pub async fn stop(&self) {
+    pub(crate) async fn stop(&self) {
         self.handle.stop().await;
     }
 }
@@ -106,7 +113,12 @@ fn closures(events: Arc<ServerEvents>) -> Closures {
         })
         .on_client_disconnected(move |event| {
             let (client_id, endpoint) = (event.client_id().unwrap_or_default(), event.endpoint().unwrap_or_default());
-            let (reason_code, disconnect_type) = (event.reason_code(), event.disconnect_type());
+            let reason_code = event.reason_code();
+            // The first version knew three ways to go: Clean, Takeover, and NotClean for all others.
+            let disconnect_type = match event.disconnect_type() {
+                known @ ("Clean" | "Takeover") => known,
+                _ => "NotClean",
+            };
             info!(
                 "客户端已断开.ClientId:【{client_id}】,Endpoint:【{endpoint}】.ReasonCode:【{reason_code}】,DisconnectType:【{disconnect_type}】"
             );

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
 /// The longest that any one step may take.
@@ -24,8 +24,8 @@ pub(crate) enum Line {
     Other,
 }
 
-/// Goes through the whole session with this broker, whose log is on standard error or standard output.
-pub(crate) fn run(broker: &mut Command, read: fn(&str) -> Line) {
+/// Goes through the whole session with this broker, whose log is on standard error or standard output, and ends it with this signal.
+pub(crate) fn run(broker: &mut Command, signal: &str, read: fn(&str) -> Line) {
     let tools = Tools::find();
     let mut run = Run::start(broker, read);
     run.compare("the broker starts");
@@ -89,7 +89,7 @@ pub(crate) fn run(broker: &mut Command, read: fn(&str) -> Line) {
     paho.command("vanish paho");
     run.compare("paho vanishes");
 
-    run.terminate();
+    run.signal(signal);
     run.compare("the broker stops while mosquitto_sub is there");
     run.finish();
 }
@@ -197,11 +197,11 @@ impl Run {
         }
     }
 
-    fn terminate(&self) {
+    fn signal(&self, signal: &str) {
         let id = self.process.child.id().to_string();
         assert!(
             Command::new("kill")
-                .arg(&id)
+                .args(["-s", signal, &id])
                 .status()
                 .expect("kill runs")
                 .success()
@@ -266,7 +266,7 @@ impl Process {
         let mut child = command
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let (send, lines) = channel();
+        let (send, lines) = sync_channel(1024);
         let outputs: [Box<dyn std::io::Read + Send>; 2] = [
             Box::new(child.stdout.take().expect("piped")),
             Box::new(child.stderr.take().expect("piped")),
