@@ -36,7 +36,9 @@ impl Log {
             LogFormat::Json => false,
         };
         let (filter, handle) = reload::Layer::new(EnvFilter::new(&settings.level));
-        let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+        let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr)
+            // Whoever reads the log may go away; to say so on stderr would only end the broker too.
+            .log_internal_errors(false);
         let lines = if is_pretty {
             let has_color = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
             layer.event_format(Pretty { has_color }).boxed()
@@ -55,7 +57,7 @@ impl Log {
     }
 }
 
-/// One line per event: `2026-01-31 12:00:00.123 INFO  [auth] message key=value (auth.lua:12)`.
+/// One line per event: `2026-01-31 12:00:00.123Z INFO  [auth] message key=value (auth.lua:12)`.
 struct Pretty {
     has_color: bool,
 }
@@ -68,7 +70,8 @@ where
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let mut time = String::new();
         SystemTime.format_time(&mut Writer::new(&mut time))?;
-        let time = time.get(..23).unwrap_or(&time).replacen('T', " ", 1);
+        // Microseconds are more than people read.
+        let time = format!("{}Z", time.get(..23).unwrap_or(&time).replacen('T', " ", 1));
         let mut fields = Fields { is_plugin: event.metadata().target() == PLUGIN, ..Fields::default() };
         event.record(&mut fields);
         let level = *event.metadata().level();

@@ -84,7 +84,7 @@ impl Config {
         let folder = sources.file.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
         let mut root = source.parse().map_err(ConfigErrors)?;
         let mut errors = environment::overlay(&mut root, sources.environment.iter().cloned());
-        add_plugins(&mut root, &sources.plugins);
+        add_plugins(&mut root, &sources.plugins, folder);
 
         let reader = Reader::new(&source);
         reader.add(std::mem::take(&mut errors));
@@ -154,7 +154,7 @@ fn read_file(file: &Path) -> Result<Source, ConfigError> {
 }
 
 /// Puts the scripts of the command line behind the file's plugins.
-fn add_plugins(root: &mut Node, plugins: &[PathBuf]) {
+fn add_plugins(root: &mut Node, plugins: &[PathBuf], folder: &Path) {
     let Content::Table(entries) = &mut root.content else { return };
     if plugins.is_empty() {
         return;
@@ -167,7 +167,8 @@ fn add_plugins(root: &mut Node, plugins: &[PathBuf]) {
     if let Some(Content::List(items)) = entries.get_mut(at).map(|entry| &mut entry.value.content) {
         items.extend(plugins.iter().map(|path| {
             // They start at the folder that the command was given in, not at the config's.
-            let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            let is_here = folder.as_os_str().is_empty();
+            let path = if is_here { path.clone() } else { std::path::absolute(path).unwrap_or_else(|_| path.clone()) };
             let value = Node { content: Content::Text(path.display().to_string()), place: Place::None };
             let entry = Entry { key: "path".to_owned(), place: Place::None, value };
             Node { content: Content::Table(vec![entry]), place: Place::None }

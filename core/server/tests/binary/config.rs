@@ -86,6 +86,22 @@ fn example_with_plugin(folder: &Folder) -> String {
 }
 
 #[test]
+fn a_scripts_keys_from_the_environment_are_toml_or_else_text() {
+    let folder = Folder::with_config("[[plugin]]\npath = \"a.lua\"\n");
+    folder.write("a.lua", "return {}\n");
+    let variables = [
+        ("HOOKMQ__PLUGIN__0__CONFIG__RETRIES", "5"),
+        ("HOOKMQ__PLUGIN__0__CONFIG__PIN", "\"5\""),
+        ("HOOKMQ__PLUGIN__0__CONFIG__GREETING", "good morning"),
+        ("HOOKMQ__PLUGIN__0__CONFIG__DB__HOST", "a.example"),
+    ];
+    let out = folder.run_with(&["config", "-c", "broker.toml"], &variables).good();
+    for line in ["config.retries = 5 ", "config.pin = \"5\"", "config.greeting = \"good morning\"", "config.db.host = \"a.example\""] {
+        assert!(out.contains(line), "{line}\n{out}");
+    }
+}
+
+#[test]
 fn secrets_are_not_printed() {
     let folder = Folder::with_config(
         "[[plugin]]\npath = \"a.lua\"\n[plugin.config]\nuser = \"ann\"\napi_key = \"k-1\"\n[plugin.config.db]\nPassword = \"p-1\"\n",

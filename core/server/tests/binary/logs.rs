@@ -1,5 +1,7 @@
 //! The log: scripts' lines, forms, levels.
 
+use std::net::TcpStream;
+
 use crate::folder::Folder;
 use crate::running::Running;
 
@@ -39,4 +41,16 @@ fn the_level_can_be_set_by_target() {
     let mut running = Running::start_with(&folder, &["-c", "broker.toml"], &variables);
     running.connect("a");
     running.wait_for("quiet");
+}
+
+#[test]
+fn a_reader_of_the_log_that_goes_away_takes_nothing_with_it() {
+    let folder = Folder::with_config("[[plugin]]\npath = \"talker.lua\"\n");
+    folder.write("talker.lua", &TALKER.replace("client_connected", "validate_connection"));
+    let mut running = Running::start(&folder);
+    running.stop_reading();
+    for _ in 0..20 {
+        running.connect("a");
+    }
+    let _client = TcpStream::connect(running.address).expect("it still listens");
 }

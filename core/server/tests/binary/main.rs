@@ -4,6 +4,7 @@ mod check;
 mod config;
 mod folder;
 mod logs;
+mod messages;
 mod plugins;
 mod reload;
 mod running;

@@ -14,7 +14,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Running {
     child: Child,
-    lines: Receiver<String>,
+    /// Until nobody reads the log any more.
+    lines: Option<Receiver<String>>,
     pub(crate) seen: Vec<String>,
     pub(crate) address: SocketAddr,
 }
@@ -39,7 +40,7 @@ impl Running {
                 }
             }
         });
-        let mut running = Self { child, lines, seen: Vec::new(), address: ([127, 0, 0, 1], 0).into() };
+        let mut running = Self { child, lines: Some(lines), seen: Vec::new(), address: ([127, 0, 0, 1], 0).into() };
         let line = running.wait_for("listens on ");
         let (_, rest) = line.split_once("listens on ").expect("what was waited for");
         let (address, _) = rest.split_once(',').expect("a comma behind the address");
@@ -52,7 +53,7 @@ impl Running {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            match self.lines.recv_timeout(left) {
+            match self.lines.as_ref().expect("the log is read").recv_timeout(left) {
                 Ok(line) => {
                     self.seen.push(line.clone());
                     if line.contains(part) {
@@ -64,6 +65,11 @@ impl Running {
         }
     }
 
+    /// Closes the log's pipe at its next line.
+    pub(crate) fn stop_reading(&mut self) {
+        self.lines = None;
+    }
+
     /// Sends a signal.
     pub(crate) fn signal(&self, signal: &str) {
         let status = std::process::Command::new("kill")
@@ -73,12 +79,17 @@ impl Running {
         assert!(status.success());
     }
 
+    /// Number of the process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits for its end; the rest of the log is in `seen` then.
     pub(crate) fn ended(&mut self) -> ExitStatus {
         let deadline = Instant::now() + PATIENCE;
         // The pipe closes when the process ends.
         loop {
-            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            match self.lines.as_ref().expect("the log is read").recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(line) => self.seen.push(line),
                 Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => break,
                 Err(std::sync::mpsc::RecvTimeoutError::Timeout) => panic!("it runs on:\n{}", self.seen.join("\n")),
