@@ -36,9 +36,12 @@ struct Helper {
     task: tokio::sync::Mutex<Option<JoinHandle<()>>>,
 }
 
+/// What an application does with a message.
+type Listener = Box<dyn Fn(&Message) + Send + Sync>;
+
 struct Shared {
     client_id: String,
-    on_message: Option<Box<dyn Fn(&Message) + Send + Sync>>,
+    on_message: Option<Listener>,
     state: Mutex<State>,
     connected: watch::Sender<bool>,
 }
@@ -74,7 +77,7 @@ impl ClientHelper {
         Self::build(client_id, Some(Box::new(on_message)))
     }
 
-    fn build(client_id: &str, on_message: Option<Box<dyn Fn(&Message) + Send + Sync>>) -> Self {
+    fn build(client_id: &str, on_message: Option<Listener>) -> Self {
         let shared = Shared {
             client_id: client_id.to_owned(),
             on_message,
@@ -296,9 +299,8 @@ impl Shared {
     }
 
     async fn subscribe(&self, client: &Client, topic: &str) {
-        let error = match client.subscribe_to(topic, QoS::AtLeastOnce).await {
-            Ok(_) => return,
-            Err(error) => error,
+        let Err(error) = client.subscribe_to(topic, QoS::AtLeastOnce).await else {
+            return;
         };
         tracing::warn!("订阅主题【{topic}】失败:{error}");
         if let Some(subscribed) = self.state.lock().topics.get_mut(topic) {

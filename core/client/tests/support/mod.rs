@@ -14,15 +14,15 @@ use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 /// A broker on a free loopback port.
-pub async fn broker() -> Handle {
+pub(crate) async fn broker() -> Handle {
     broker_with(BrokerSettings::default()).await
 }
 
-pub async fn broker_with(settings: BrokerSettings) -> Handle {
+pub(crate) async fn broker_with(settings: BrokerSettings) -> Handle {
     broker_on(settings, 0).await
 }
 
-pub async fn broker_on(settings: BrokerSettings, port: u16) -> Handle {
+pub(crate) async fn broker_on(settings: BrokerSettings, port: u16) -> Handle {
     let bind = SocketAddr::from(([127, 0, 0, 1], port));
     let listeners = vec![ListenerSettings::new("test", bind)];
     Broker::new(BrokerSettings {
@@ -34,16 +34,16 @@ pub async fn broker_on(settings: BrokerSettings, port: u16) -> Handle {
     .expect("the port is free")
 }
 
-pub fn port(broker: &Handle) -> u16 {
+pub(crate) fn port(broker: &Handle) -> u16 {
     broker.local_addrs()[0].port()
 }
 
-pub fn options(broker: &Handle) -> ConnectOptions {
+pub(crate) fn options(broker: &Handle) -> ConnectOptions {
     ConnectOptions::new("127.0.0.1", port(broker))
 }
 
 /// Ends a test that waits for what never comes.
-pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     match tokio::time::timeout(Duration::from_secs(20), future).await {
         Ok(value) => value,
         Err(_) => panic!("never happened: {what}"),
@@ -51,13 +51,13 @@ pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
 }
 
 /// The lines that `hookmq_client` logs on this thread, each as `LEVEL text`.
-pub struct Logs {
+pub(crate) struct Logs {
     lines: watch::Receiver<Vec<String>>,
     _guard: tracing::subscriber::DefaultGuard,
 }
 
 impl Logs {
-    pub fn capture() -> Self {
+    pub(crate) fn capture() -> Self {
         let (sender, lines) = watch::channel(Vec::new());
         let subscriber = tracing_subscriber::registry().with(Capture(sender));
         Self {
@@ -67,7 +67,7 @@ impl Logs {
     }
 
     /// Waits until the line is there, `n_times` at least.
-    pub async fn wait_for(&mut self, line: &str, n_times: usize) {
+    pub(crate) async fn wait_for(&mut self, line: &str, n_times: usize) {
         let there = |lines: &Vec<String>| lines.iter().filter(|it| *it == line).count() >= n_times;
         let found = tokio::time::timeout(Duration::from_secs(20), self.lines.wait_for(there))
             .await
@@ -75,15 +75,15 @@ impl Logs {
         assert!(found, "no {n_times} x {line:?} in {:#?}", self.all());
     }
 
-    pub fn all(&self) -> Vec<String> {
+    pub(crate) fn all(&self) -> Vec<String> {
         self.lines.borrow().clone()
     }
 
-    pub fn last(&self) -> String {
+    pub(crate) fn last(&self) -> String {
         self.all().last().cloned().unwrap_or_default()
     }
 
-    pub fn count(&self, line: &str) -> usize {
+    pub(crate) fn count(&self, line: &str) -> usize {
         self.all().iter().filter(|it| *it == line).count()
     }
 }
