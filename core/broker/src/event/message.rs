@@ -214,6 +214,7 @@ impl Event for MessageDraft<'_> {
                 Some(changed) => Value::Pairs(changed),
                 None => Value::Pairs(&self.pairs),
             },
+            _ if self.changed.is_none() => message_field(&self.published, &self.pairs, field),
             _ => message_field(&self.publish(), &self.pairs, field),
         }
     }
