@@ -96,30 +96,46 @@ impl Generation {
             }
         }
         if flaws.is_empty() && config.self_test {
-            flaws.extend(plugins.iter().filter(|plugin| plugin.is_new).filter_map(test));
+            flaws.extend(
+                plugins
+                    .iter()
+                    .filter(|plugin| plugin.is_new)
+                    .filter_map(test),
+            );
         }
         // A login script that failed to load is the one problem then, not its absence too.
         if flaws.is_empty() {
             flaws.extend(unguarded(config, &plugins));
         }
-        if flaws.is_empty() { Ok(Self(plugins)) } else { Err(flaws) }
+        if flaws.is_empty() {
+            Ok(Self(plugins))
+        } else {
+            Err(flaws)
+        }
     }
 
     /// For the chain.
     pub(crate) fn registrations(&self) -> Vec<Registration> {
-        self.0.iter().map(|loaded| loaded.registration.clone()).collect()
+        self.0
+            .iter()
+            .map(|loaded| loaded.registration.clone())
+            .collect()
     }
 
     /// Every file that it was made of.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
-        self.0.iter().flat_map(|loaded| loaded.script.files()).collect()
+        self.0
+            .iter()
+            .flat_map(|loaded| loaded.script.files())
+            .collect()
     }
 
     /// Whether it was made of other settings or files than this one.
     pub(crate) fn differs(&self, other: &Self) -> bool {
         self.0.len() != other.0.len()
             || self.0.iter().zip(&other.0).any(|(one, other)| {
-                !Arc::ptr_eq(&one.script, &other.script) || !is_same_section(&one.settings, &other.settings)
+                !Arc::ptr_eq(&one.script, &other.script)
+                    || !is_same_section(&one.settings, &other.settings)
             })
     }
 }
@@ -127,7 +143,12 @@ impl Generation {
 /// Whether two sections say the same, wherever they stand.
 fn is_same_section(one: &PluginSettings, other: &PluginSettings) -> bool {
     let (place, section) = (other.place.clone(), other.section.clone());
-    *other == PluginSettings { place, section, ..one.clone() }
+    *other
+        == PluginSettings {
+            place,
+            section,
+            ..one.clone()
+        }
 }
 
 fn load_one(
@@ -139,7 +160,8 @@ fn load_one(
     let resolved = settings.path.canonicalize().ok();
     let kept = before.0.iter().find(|loaded| {
         let old = &loaded.settings;
-        let is_same = old.name == settings.name && old.path == settings.path && old.load == settings.load;
+        let is_same =
+            old.name == settings.name && old.path == settings.path && old.load == settings.load;
         is_same && loaded.resolved == resolved && loaded.script.is_current()
     });
     let script = match kept {
@@ -151,7 +173,13 @@ fn load_one(
         plugin: settings.name.clone(),
         why,
     })?;
-    Ok(Loaded { settings: settings.clone(), script, registration, resolved, is_new: kept.is_none() })
+    Ok(Loaded {
+        settings: settings.clone(),
+        script,
+        registration,
+        resolved,
+        is_new: kept.is_none(),
+    })
 }
 
 fn load_script(
@@ -159,26 +187,44 @@ fn load_script(
     settings: &PluginSettings,
     host: &dyn Fn(&str, Grants) -> Arc<dyn Host>,
 ) -> Result<Arc<LuaPlugin>, Flaw> {
-    let host = host(&settings.name, settings.load.grants.iter().copied().collect());
+    let host = host(
+        &settings.name,
+        settings.load.grants.iter().copied().collect(),
+    );
     LuaPlugin::load(&settings.path, lua_settings(settings), host).map_err(|error| {
         // A script's errors name files from its own folder; the operator opens them from the config's.
-        let folder = settings.path.parent().map(PathBuf::from).unwrap_or_default();
+        let folder = settings
+            .path
+            .parent()
+            .map(PathBuf::from)
+            .unwrap_or_default();
         let file = folder.join(&error.file).display().to_string();
         let note = config_note(&config.effective, settings, &error.message);
-        Flaw::Script { plugin: settings.name.clone(), error: Box::new(LoadError { file, ..error }), note }
+        Flaw::Script {
+            plugin: settings.name.clone(),
+            error: Box::new(LoadError { file, ..error }),
+            note,
+        }
     })
 }
 
 /// Where the operator set the key that the script complains about: its message begins with `config.key`.
 fn config_note(effective: &[Effective], settings: &PluginSettings, message: &str) -> String {
-    let key: String = message.chars().take_while(|letter| letter.is_alphanumeric() || matches!(letter, '_' | '.' | '-')).collect();
+    let key: String = message
+        .chars()
+        .take_while(|letter| letter.is_alphanumeric() || matches!(letter, '_' | '.' | '-'))
+        .collect();
     let key = key.trim_end_matches('.');
     if !key.starts_with("config.") {
         return String::new();
     }
-    let set = effective.iter().find(|known| known.section == settings.section && known.key == key);
+    let set = effective
+        .iter()
+        .find(|known| known.section == settings.section && known.key == key);
     match set.map(|known| &known.origin) {
-        Some(Origin::File(place) | Origin::Environment(place)) => format!("\n  {key} is set at {place}"),
+        Some(Origin::File(place) | Origin::Environment(place)) => {
+            format!("\n  {key} is set at {place}")
+        }
         _ => String::new(),
     }
 }
@@ -208,17 +254,27 @@ fn register(settings: &PluginSettings, script: &Arc<LuaPlugin>) -> Result<Regist
     let said = script.metadata();
     let priority = match (settings.priority, said.priority) {
         (Some(priority), _) => priority,
-        (None, Some(priority)) => {
-            i32::try_from(priority).map_err(|_| format!("M.priority: {priority} is beyond {} and {}", i32::MIN, i32::MAX))?
-        }
+        (None, Some(priority)) => i32::try_from(priority).map_err(|_| {
+            format!(
+                "M.priority: {priority} is beyond {} and {}",
+                i32::MIN,
+                i32::MAX
+            )
+        })?,
         (None, None) => 0,
     };
-    let list = |ours: &Option<Vec<String>>, theirs: &[String]| ours.clone().unwrap_or_else(|| theirs.to_vec());
+    let list = |ours: &Option<Vec<String>>, theirs: &[String]| {
+        ours.clone().unwrap_or_else(|| theirs.to_vec())
+    };
     let filter = Filter {
         topics: list(&settings.topics, &said.filter.topics),
         clients: list(&settings.clients, &said.filter.clients),
         listeners: list(&settings.listeners, &said.filter.listeners),
-        qos: settings.qos.clone().or_else(|| Some(said.filter.qos.clone())).filter(|qos| !qos.is_empty()),
+        qos: settings
+            .qos
+            .clone()
+            .or_else(|| Some(said.filter.qos.clone()))
+            .filter(|qos| !qos.is_empty()),
         minimum_size: settings.minimum_size.or(said.filter.min_size),
         maximum_size: settings.maximum_size.or(said.filter.max_size),
     };
@@ -236,15 +292,25 @@ fn register(settings: &PluginSettings, script: &Arc<LuaPlugin>) -> Result<Regist
 
 /// Time that one call may take.
 fn budget(settings: &PluginSettings, script: &LuaPlugin) -> Duration {
-    settings.timeout.or(script.metadata().timeout).unwrap_or(DEFAULT_BUDGET)
+    settings
+        .timeout
+        .or(script.metadata().timeout)
+        .unwrap_or(DEFAULT_BUDGET)
 }
 
 /// The login plugins that a listener's clients are judged by.
-pub(crate) fn guards<'a>(plugins: &'a [Loaded], listener: &'a str) -> impl Iterator<Item = &'a str> {
+pub(crate) fn guards<'a>(
+    plugins: &'a [Loaded],
+    listener: &'a str,
+) -> impl Iterator<Item = &'a str> {
     plugins.iter().filter_map(move |plugin| {
         let admits = &plugin.registration.filter.listeners;
         let is_asked = admits.is_empty() || admits.iter().any(|name| name == listener);
-        let answers = plugin.script.listens().iter().any(|listen| listen.hook == Hook::ValidateConnection);
+        let answers = plugin
+            .script
+            .listens()
+            .iter()
+            .any(|listen| listen.hook == Hook::ValidateConnection);
         (answers && is_asked).then_some(plugin.settings.name.as_str())
     })
 }
@@ -268,7 +334,10 @@ fn unguarded<'a>(config: &'a Config, plugins: &'a [Loaded]) -> impl Iterator<Ite
             return None;
         }
         Some(Flaw::Unguarded {
-            place: listener.place.as_ref().map_or_else(String::new, |place| format!("{place}: ")),
+            place: listener
+                .place
+                .as_ref()
+                .map_or_else(String::new, |place| format!("{place}: ")),
             listener: settings.name.clone(),
             bind: settings.bind,
         })

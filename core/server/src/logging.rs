@@ -36,17 +36,25 @@ impl Log {
             LogFormat::Json => false,
         };
         let (filter, handle) = reload::Layer::new(EnvFilter::new(&settings.level));
-        let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr)
+        let layer = tracing_subscriber::fmt::layer()
+            .with_writer(std::io::stderr)
             // Whoever reads the log may go away; to say so on stderr would only end the broker too.
             .log_internal_errors(false);
         let lines = if is_pretty {
-            let has_color = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+            let has_color =
+                is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
             layer.event_format(Pretty { has_color }).boxed()
         } else {
             layer.json().flatten_event(true).boxed()
         };
-        tracing_subscriber::registry().with(filter).with(lines).init();
-        Self { filter: handle, is_pretty }
+        tracing_subscriber::registry()
+            .with(filter)
+            .with(lines)
+            .init();
+        Self {
+            filter: handle,
+            is_pretty,
+        }
     }
 
     /// Changes how much is logged.
@@ -67,12 +75,20 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
 {
-    fn format_event(&self, _: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut out: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
         let mut time = String::new();
         SystemTime.format_time(&mut Writer::new(&mut time))?;
         // Microseconds are more than people read.
         let time = format!("{}Z", time.get(..23).unwrap_or(&time).replacen('T', " ", 1));
-        let mut fields = Fields { is_plugin: event.metadata().target() == PLUGIN, ..Fields::default() };
+        let mut fields = Fields {
+            is_plugin: event.metadata().target() == PLUGIN,
+            ..Fields::default()
+        };
         event.record(&mut fields);
         let level = *event.metadata().level();
         let (name, color) = match level {
@@ -82,7 +98,11 @@ where
             Level::DEBUG => ("DEBUG", "34"),
             Level::TRACE => ("TRACE", "35"),
         };
-        let (dim, on, off) = if self.has_color { ("\x1b[2m", format!("\x1b[{color}m"), "\x1b[0m") } else { ("", String::new(), "") };
+        let (dim, on, off) = if self.has_color {
+            ("\x1b[2m", format!("\x1b[{color}m"), "\x1b[0m")
+        } else {
+            ("", String::new(), "")
+        };
         write!(out, "{dim}{time}{off} {on}{name}{off} ")?;
         if !fields.plugin.is_empty() {
             write!(out, "[{}] ", fields.plugin)?;
@@ -115,7 +135,12 @@ impl Fields {
             "plugin" if self.is_plugin => plain(&mut self.plugin, value),
             "place" if self.is_plugin => plain(&mut self.place, value),
             name => {
-                let quote = if value.contains(|letter: char| letter.is_whitespace() || letter == '"') { "\"" } else { "" };
+                let quote =
+                    if value.contains(|letter: char| letter.is_whitespace() || letter == '"') {
+                        "\""
+                    } else {
+                        ""
+                    };
                 // Writing to a text cannot fail.
                 let _ = write!(self.others, " {name}={quote}");
                 plain(&mut self.others, value);

@@ -70,15 +70,34 @@ impl Reload {
     /// Every file whose change matters.
     fn files(&self) -> Vec<PathBuf> {
         let scripts = self.generation.files();
-        let tests = self.generation.0.iter().filter_map(|loaded| self_test::file_of(&loaded.settings.path));
-        self.sources.file.iter().cloned().chain(tests).chain(scripts).collect()
+        let tests = self
+            .generation
+            .0
+            .iter()
+            .filter_map(|loaded| self_test::file_of(&loaded.settings.path));
+        self.sources
+            .file
+            .iter()
+            .cloned()
+            .chain(tests)
+            .chain(scripts)
+            .collect()
     }
 
     /// Reads, checks, loads and tests, on a thread that may block.
     async fn load(&self) -> Result<Fresh, Refused> {
-        let (sources, before, handle) = (Arc::clone(&self.sources), self.generation.clone(), self.handle.clone());
+        let (sources, before, handle) = (
+            Arc::clone(&self.sources),
+            self.generation.clone(),
+            self.handle.clone(),
+        );
         let loaded = tokio::task::spawn_blocking(move || load(&sources, &before, &handle)).await;
-        loaded.unwrap_or_else(|panic| Err(Refused { why: vec![format!("a script could not be loaded: {panic}")], files: Vec::new() }))
+        loaded.unwrap_or_else(|panic| {
+            Err(Refused {
+                why: vec![format!("a script could not be loaded: {panic}")],
+                files: Vec::new(),
+            })
+        })
     }
 
     /// Makes it the one in force.
@@ -88,10 +107,23 @@ impl Reload {
         if generation.differs(&self.generation) || is_asked {
             let number = self.handle.swap(generation.registrations());
             let names = |is_new: bool| {
-                let names: Vec<_> = generation.0.iter().filter(|loaded| loaded.is_new == is_new).map(|loaded| loaded.settings.name.as_str()).collect();
-                if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+                let names: Vec<_> = generation
+                    .0
+                    .iter()
+                    .filter(|loaded| loaded.is_new == is_new)
+                    .map(|loaded| loaded.settings.name.as_str())
+                    .collect();
+                if names.is_empty() {
+                    "none".to_owned()
+                } else {
+                    names.join(", ")
+                }
             };
-            tracing::info!("reloaded: generation {number}; new or changed: {}; as before: {}", names(true), names(false));
+            tracing::info!(
+                "reloaded: generation {number}; new or changed: {}; as before: {}",
+                names(true),
+                names(false)
+            );
         }
         if is_level_new {
             self.log.set_level(&config.log.level);
@@ -104,41 +136,82 @@ impl Reload {
 
     fn level(&self) -> Option<&str> {
         let is_level = |key: &&Effective| key.section == "log" && key.key == "level";
-        self.effective.iter().find(is_level)?.value.as_deref()?.strip_prefix('"')?.strip_suffix('"')
+        self.effective
+            .iter()
+            .find(is_level)?
+            .value
+            .as_deref()?
+            .strip_prefix('"')?
+            .strip_suffix('"')
     }
 
     /// Says what was changed and is not in force, whenever that is not what was said before.
     fn warn_of_restart(&self, new: &[Effective], is_asked: bool) {
         let differences = waiting(&self.started.effective, new);
-        if differences.is_empty() || (!is_asked && differences == waiting(&self.started.effective, &self.effective)) {
+        if differences.is_empty()
+            || (!is_asked && differences == waiting(&self.started.effective, &self.effective))
+        {
             return;
         }
-        tracing::warn!("changed in the config, but in force only after a restart:\n{}", differences.join("\n"));
+        tracing::warn!(
+            "changed in the config, but in force only after a restart:\n{}",
+            differences.join("\n")
+        );
     }
 }
 
 /// What can change while the broker runs.
 fn is_live(key: &Effective) -> bool {
-    key.section.starts_with("plugin[") || (key.section == "log" && key.key == "level") || (key.section == "reload" && key.key == "self_test")
+    key.section.starts_with("plugin[")
+        || (key.section == "log" && key.key == "level")
+        || (key.section == "reload" && key.key == "self_test")
 }
 
 /// Keys whose values differ and need a restart: `session.maximum_sessions = 5 (now 1000000)`.
 fn waiting(started: &[Effective], new: &[Effective]) -> Vec<String> {
-    let same = |one: &Effective, other: &Effective| one.section == other.section && one.key == other.key;
-    let value = |of: Option<&Effective>| of.and_then(|key| key.value.clone()).unwrap_or_else(|| "not there".to_owned());
+    let same =
+        |one: &Effective, other: &Effective| one.section == other.section && one.key == other.key;
+    let value = |of: Option<&Effective>| {
+        of.and_then(|key| key.value.clone())
+            .unwrap_or_else(|| "not there".to_owned())
+    };
     let changed = new.iter().filter(|key| !is_live(key)).filter_map(|key| {
         let now = started.iter().find(|old| same(old, key));
         let is_changed = now.is_none_or(|now| now.value != key.value);
-        is_changed.then(|| format!("{}.{} = {} (now {})", key.section, key.key, value(Some(key)), value(now)))
+        is_changed.then(|| {
+            format!(
+                "{}.{} = {} (now {})",
+                key.section,
+                key.key,
+                value(Some(key)),
+                value(now)
+            )
+        })
     });
-    let gone = started.iter().filter(|key| !is_live(key) && !new.iter().any(|other| same(other, key)));
-    changed.chain(gone.map(|key| format!("{}.{} is gone (now {})", key.section, key.key, value(Some(key))))).collect()
+    let gone = started
+        .iter()
+        .filter(|key| !is_live(key) && !new.iter().any(|other| same(other, key)));
+    changed
+        .chain(gone.map(|key| {
+            format!(
+                "{}.{} is gone (now {})",
+                key.section,
+                key.key,
+                value(Some(key))
+            )
+        }))
+        .collect()
 }
 
 fn load(sources: &Sources, before: &Generation, handle: &Handle) -> Result<Fresh, Refused> {
-    let config = Config::load(sources)
-        .map_err(|errors| Refused { why: errors.0.iter().map(ToString::to_string).collect(), files: Vec::new() })?;
-    let refuse = |why: Vec<String>| Refused { why, files: suspects(&config) };
+    let config = Config::load(sources).map_err(|errors| Refused {
+        why: errors.0.iter().map(ToString::to_string).collect(),
+        files: Vec::new(),
+    })?;
+    let refuse = |why: Vec<String>| Refused {
+        why,
+        files: suspects(&config),
+    };
     let host = |name: &str, grants| handle.host(name, grants);
     let generation = Generation::load(&config, before, &host)
         .map_err(|flaws| refuse(flaws.iter().map(ToString::to_string).collect()))?;
@@ -158,12 +231,20 @@ fn suspects(config: &Config) -> Vec<PathBuf> {
 
 /// Scripts in a folder and in those inside of it, as deep as scripts usually require.
 fn scripts_below(folder: &Path, depth: usize) -> Vec<PathBuf> {
-    let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let Ok(entries) = std::fs::read_dir(here) else { return Vec::new() };
+    let here = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
+    let Ok(entries) = std::fs::read_dir(here) else {
+        return Vec::new();
+    };
     let mut files = Vec::new();
     for entry in entries.filter_map(Result::ok).take(1_000) {
         let path = entry.path();
-        let is_script = path.extension().is_some_and(|ending| ending == "lua" || ending == "luau");
+        let is_script = path
+            .extension()
+            .is_some_and(|ending| ending == "lua" || ending == "luau");
         if is_script {
             files.push(path);
         } else if depth > 1 && entry.file_type().is_ok_and(|kind| kind.is_dir()) {

@@ -21,12 +21,21 @@ pub(crate) fn file_of(script: &Path) -> Option<PathBuf> {
 /// Runs the tests of a plugin's script; `None` if it has none.
 pub(crate) fn run(plugin: &PluginSettings) -> Option<TestReport> {
     let file = file_of(&plugin.path)?;
-    Some(run_tests(&file, &TestOptions { test_budget: RELOAD_BUDGET, ..options(Some(plugin), &plugin.name) }))
+    Some(run_tests(
+        &file,
+        &TestOptions {
+            test_budget: RELOAD_BUDGET,
+            ..options(Some(plugin), &plugin.name)
+        },
+    ))
 }
 
 /// With the limits of the plugin's section, or the shipped ones for a script that has none.
 pub(crate) fn options(plugin: Option<&PluginSettings>, name: &str) -> TestOptions {
-    let mut options = TestOptions { budget: DEFAULT_BUDGET, ..TestOptions::new(name) };
+    let mut options = TestOptions {
+        budget: DEFAULT_BUDGET,
+        ..TestOptions::new(name)
+    };
     if let Some(plugin) = plugin {
         options.budget = plugin.timeout.unwrap_or(DEFAULT_BUDGET);
         options.settings.memory_limit = plugin.load.memory;
@@ -38,6 +47,12 @@ pub(crate) fn options(plugin: Option<&PluginSettings>, name: &str) -> TestOption
 
 /// The tests that failed, with what the runner says of them.
 pub(crate) fn failures(report: &TestReport) -> String {
-    let failed = report.tests.iter().filter_map(|test| Some(format!("{}: {}", test.name, test.failure.as_ref()?)));
-    failed.chain(report.error.clone()).collect::<Vec<_>>().join("\n")
+    let failed = report
+        .tests
+        .iter()
+        .filter_map(|test| Some(format!("{}: {}", test.name, test.failure.as_ref()?)));
+    failed
+        .chain(report.error.clone())
+        .collect::<Vec<_>>()
+        .join("\n")
 }

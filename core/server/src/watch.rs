@@ -47,9 +47,23 @@ impl Files {
     /// Watches nothing yet.
     pub(crate) fn new(mode: Watch) -> Self {
         let shared = Arc::new(Shared::default());
-        let watcher = if mode == Watch::Auto { events(&shared) } else { None };
-        let mode = if mode == Watch::Auto && watcher.is_none() { Watch::Poll } else { mode };
-        Self { shared, watcher, folders: BTreeSet::new(), stamps: BTreeMap::new(), mode }
+        let watcher = if mode == Watch::Auto {
+            events(&shared)
+        } else {
+            None
+        };
+        let mode = if mode == Watch::Auto && watcher.is_none() {
+            Watch::Poll
+        } else {
+            mode
+        };
+        Self {
+            shared,
+            watcher,
+            folders: BTreeSet::new(),
+            stamps: BTreeMap::new(),
+            mode,
+        }
     }
 
     /// From now on these are the files.
@@ -60,12 +74,24 @@ impl Files {
             all.extend(std::fs::canonicalize(&file).ok());
             all.extend(std::path::absolute(&file).ok());
         }
-        let links = all.iter().flat_map(|file| file.ancestors()).filter(|path| is_link(path));
-        let folders = all.iter().map(PathBuf::as_path).chain(links).filter_map(|path| path.parent().map(Path::to_path_buf));
+        let links = all
+            .iter()
+            .flat_map(|file| file.ancestors())
+            .filter(|path| is_link(path));
+        let folders = all
+            .iter()
+            .map(PathBuf::as_path)
+            .chain(links)
+            .filter_map(|path| path.parent().map(Path::to_path_buf));
         let folders: BTreeSet<_> = folders.collect();
-        self.stamps = all.iter().map(|file| (file.clone(), self.stamps.get(file).copied().flatten())).collect();
+        self.stamps = all
+            .iter()
+            .map(|file| (file.clone(), self.stamps.get(file).copied().flatten()))
+            .collect();
         *self.shared.files.lock() = all;
-        let Some(watcher) = &mut self.watcher else { return };
+        let Some(watcher) = &mut self.watcher else {
+            return;
+        };
         for gone in self.folders.difference(&folders) {
             // A folder that is gone is not watched any more anyway.
             let _ = watcher.unwatch(gone);
@@ -78,7 +104,10 @@ impl Files {
                     watched.insert(folder.clone());
                 }
                 Err(error) => {
-                    tracing::warn!("{}: changes are not seen as they happen: {error}", folder.display());
+                    tracing::warn!(
+                        "{}: changes are not seen as they happen: {error}",
+                        folder.display()
+                    );
                     self.mode = Watch::Poll;
                 }
             }
@@ -111,7 +140,10 @@ impl Files {
         let latest = Instant::now() + LONGEST;
         loop {
             let quiet = (Instant::now() + QUIET).min(latest);
-            if timeout_at(quiet, self.shared.changed.notified()).await.is_err() {
+            if timeout_at(quiet, self.shared.changed.notified())
+                .await
+                .is_err()
+            {
                 return;
             }
             if Instant::now() >= latest {
@@ -125,7 +157,11 @@ impl Files {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            if self.stamps.iter().any(|(file, known)| *known != Some(stamp(file))) {
+            if self
+                .stamps
+                .iter()
+                .any(|(file, known)| *known != Some(stamp(file)))
+            {
                 return;
             }
         }

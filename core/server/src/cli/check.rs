@@ -22,12 +22,16 @@ pub(super) fn load(arguments: ConfigArguments) -> Result<(Sources, Config, Gener
     let (sources, config) = arguments.load()?;
     let broker = Broker::new(config.broker.clone());
     let host = |name: &str, grants| broker.host(name, grants);
-    let generation = Generation::load(&config, &Generation::default(), &host).map_err(super::refuse)?;
+    let generation =
+        Generation::load(&config, &Generation::default(), &host).map_err(super::refuse)?;
     Ok((sources, config, generation))
 }
 
 fn listing(sources: &Sources, config: &Config, generation: &Generation) -> String {
-    let file = sources.file.as_ref().map_or("the config".to_owned(), |file| file.display().to_string());
+    let file = sources
+        .file
+        .as_ref()
+        .map_or("the config".to_owned(), |file| file.display().to_string());
     let mut out = format!("{file} is good\n\nlisteners\n");
     for Listener { settings, .. } in &config.listeners {
         let who = who_may_connect(settings, &generation.0);
@@ -40,8 +44,19 @@ fn listing(sources: &Sources, config: &Config, generation: &Generation) -> Strin
     }
     out.push_str("\nplugins\n");
     for plugin in &generation.0 {
-        let hooks: Vec<_> = plugin.script.listens().iter().map(|listen| listen.hook.spec().name).collect();
-        let _ = writeln!(out, "  {}  {}  {}", plugin.settings.name, plugin.settings.path.display(), hooks.join(", "));
+        let hooks: Vec<_> = plugin
+            .script
+            .listens()
+            .iter()
+            .map(|listen| listen.hook.spec().name)
+            .collect();
+        let _ = writeln!(
+            out,
+            "  {}  {}  {}",
+            plugin.settings.name,
+            plugin.settings.path.display(),
+            hooks.join(", ")
+        );
     }
     out
 }

@@ -14,7 +14,12 @@ pub(super) fn run(arguments: ConfigArguments) -> ExitCode {
 }
 
 fn listing(effective: &[Effective]) -> String {
-    let width = effective.iter().map(|key| line(key).chars().count()).max().unwrap_or_default().min(60);
+    let width = effective
+        .iter()
+        .map(|key| line(key).chars().count())
+        .max()
+        .unwrap_or_default()
+        .min(60);
     let mut out = String::new();
     let mut section = "";
     for key in effective {

@@ -78,7 +78,11 @@ impl ConfigArguments {
             .filter(|(name, _)| name.starts_with(PREFIX))
             .map(|(name, value)| (name, value.to_string_lossy().into_owned()))
             .collect();
-        Sources { file: self.config, plugins: self.plugin, environment }
+        Sources {
+            file: self.config,
+            plugins: self.plugin,
+            environment,
+        }
     }
 
     /// The checked config, or the exit code after its errors were printed.
@@ -98,7 +102,11 @@ pub(crate) fn main() -> ExitCode {
         Err(error) => {
             // Help and version are no errors; nothing can be done about a terminal that is gone.
             let _ = error.print();
-            return if error.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS };
+            return if error.use_stderr() {
+                ExitCode::from(EXIT_USAGE)
+            } else {
+                ExitCode::SUCCESS
+            };
         }
     };
     match command.unwrap_or(Command::Run(run)) {
@@ -118,7 +126,10 @@ fn refuse(errors: impl IntoIterator<Item = impl std::fmt::Display>) -> ExitCode 
     let errors: Vec<_> = errors.into_iter().map(|error| error.to_string()).collect();
     let n_errors = errors.len();
     let plural = if n_errors == 1 { "" } else { "s" };
-    eprintln!("{}\n{n_errors} error{plural}, nothing was started", errors.join("\n"));
+    eprintln!(
+        "{}\n{n_errors} error{plural}, nothing was started",
+        errors.join("\n")
+    );
     ExitCode::from(EXIT_USAGE)
 }
 

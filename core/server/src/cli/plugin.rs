@@ -60,10 +60,24 @@ fn list(arguments: ConfigArguments) -> ExitCode {
                 OnError::Deny => "deny",
                 OnError::Pass => "pass",
             };
-            let filter = if plugin.filter.is_empty() { "everything" } else { &plugin.filter };
+            let filter = if plugin.filter.is_empty() {
+                "everything"
+            } else {
+                &plugin.filter
+            };
             let awaits = if plugin.awaits { ", may wait" } else { "" };
-            let failure = if spec.kind == Kind::Notice { String::new() } else { format!(", a failure counts as {on_error}") };
-            let _ = writeln!(out, "  {}. {}  priority {}, about {filter}{failure}{awaits}", at + 1, plugin.plugin, plugin.priority);
+            let failure = if spec.kind == Kind::Notice {
+                String::new()
+            } else {
+                format!(", a failure counts as {on_error}")
+            };
+            let _ = writeln!(
+                out,
+                "  {}. {}  priority {}, about {filter}{failure}{awaits}",
+                at + 1,
+                plugin.plugin,
+                plugin.priority
+            );
         }
     }
     if out.is_empty() {
@@ -75,7 +89,12 @@ fn list(arguments: ConfigArguments) -> ExitCode {
 fn test(mut paths: Vec<PathBuf>, config: Option<PathBuf>) -> ExitCode {
     let mut plugins = Vec::new();
     if config.is_some() {
-        match (ConfigArguments { config, plugin: Vec::new() }).load() {
+        match (ConfigArguments {
+            config,
+            plugin: Vec::new(),
+        })
+        .load()
+        {
             Ok((_, config)) => plugins = config.plugins,
             Err(code) => return code,
         }
@@ -96,7 +115,10 @@ fn test(mut paths: Vec<PathBuf>, config: Option<PathBuf>) -> ExitCode {
             }
         };
         for file in files {
-            let report = run_tests(&file, &self_test::options(plugin_of(&file, &plugins), &script_name(&file)));
+            let report = run_tests(
+                &file,
+                &self_test::options(plugin_of(&file, &plugins), &script_name(&file)),
+            );
             n_failed += report.failed() + usize::from(report.error.is_some());
             n_passed += report.tests.len() - report.failed();
             // Shown as they end, because a folder of them takes a while.
@@ -104,7 +126,11 @@ fn test(mut paths: Vec<PathBuf>, config: Option<PathBuf>) -> ExitCode {
         }
     }
     super::print(&format!("{n_passed} passed, {n_failed} failed\n"));
-    if n_failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) }
+    if n_failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(EXIT_FAILED)
+    }
 }
 
 /// The test files of a path that was asked for. A script without tests has none, which is no failure; a path that is not there is one.
@@ -125,5 +151,7 @@ fn script_name(file: &Path) -> String {
 fn plugin_of<'a>(file: &Path, plugins: &'a [PluginSettings]) -> Option<&'a PluginSettings> {
     let script = file.with_file_name(format!("{}.lua", script_name(file)));
     let script = script.canonicalize().ok()?;
-    plugins.iter().find(|plugin| plugin.path.canonicalize().is_ok_and(|path| path == script))
+    plugins
+        .iter()
+        .find(|plugin| plugin.path.canonicalize().is_ok_and(|path| path == script))
 }

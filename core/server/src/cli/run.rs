@@ -40,13 +40,14 @@ pub(super) fn run(arguments: ConfigArguments) -> ExitCode {
 
 async fn serve(sources: Sources, config: Config, log: Log) -> ExitCode {
     // Asked for before anything else: a stop that comes early is a clean one too, and an early SIGHUP does not kill.
-    let (mut signals, hangups) = match Signals::new().and_then(|signals| Ok((signals, signal(SignalKind::hangup())?))) {
-        Ok(signals) => signals,
-        Err(error) => {
-            tracing::error!("cannot wait for signals: {error}");
-            return ExitCode::from(EXIT_FAILED);
-        }
-    };
+    let (mut signals, hangups) =
+        match Signals::new().and_then(|signals| Ok((signals, signal(SignalKind::hangup())?))) {
+            Ok(signals) => signals,
+            Err(error) => {
+                tracing::error!("cannot wait for signals: {error}");
+                return ExitCode::from(EXIT_FAILED);
+            }
+        };
     let mut broker = Broker::new(config.broker.clone());
     let host = |name: &str, grants| broker.host(name, grants);
     let generation = match Generation::load(&config, &Generation::default(), &host) {
@@ -65,7 +66,14 @@ async fn serve(sources: Sources, config: Config, log: Log) -> ExitCode {
     };
     announce(&sources, &config, &generation, &handle, &log);
     let effective = config.effective.clone();
-    let reload = Reload { handle: handle.clone(), log, sources: Arc::new(sources), started: config, effective, generation };
+    let reload = Reload {
+        handle: handle.clone(),
+        log,
+        sources: Arc::new(sources),
+        started: config,
+        effective,
+        generation,
+    };
     let reload = tokio::spawn(reload.run(hangups));
 
     let name = signals.next().await;
@@ -84,20 +92,37 @@ async fn serve(sources: Sources, config: Config, log: Log) -> ExitCode {
 }
 
 /// Says what runs and where; without a config also what to try next.
-fn announce(sources: &Sources, config: &Config, generation: &Generation, handle: &Handle, log: &Log) {
+fn announce(
+    sources: &Sources,
+    config: &Config,
+    generation: &Generation,
+    handle: &Handle,
+    log: &Log,
+) {
     let version = env!("CARGO_PKG_VERSION");
     for (listener, address) in config.listeners.iter().zip(handle.local_addrs()) {
         let who = who_may_connect(&listener.settings, &generation.0);
-        tracing::info!("HookMQ {version} listens on {address}, listener {}: {who}", listener.settings.name);
+        tracing::info!(
+            "HookMQ {version} listens on {address}, listener {}: {who}",
+            listener.settings.name
+        );
     }
     for plugin in &generation.0 {
-        tracing::info!("plugin {}: {}", plugin.settings.name, plugin.settings.path.display());
+        tracing::info!(
+            "plugin {}: {}",
+            plugin.settings.name,
+            plugin.settings.path.display()
+        );
     }
     if sources.file.is_none() && generation.0.is_empty() && log.is_pretty {
-        let program = std::env::args().next().unwrap_or_else(|| "hookmq".to_owned());
-        let at = handle.local_addrs().first().filter(|address| address.port() != 1883).map_or_else(String::new, |address| {
-            format!(" --port {}", address.port())
-        });
+        let program = std::env::args()
+            .next()
+            .unwrap_or_else(|| "hookmq".to_owned());
+        let at = handle
+            .local_addrs()
+            .first()
+            .filter(|address| address.port() != 1883)
+            .map_or_else(String::new, |address| format!(" --port {}", address.port()));
         eprintln!(
             "
 HookMQ {version}. Try in another terminal:
@@ -126,7 +151,10 @@ struct Signals {
 
 impl Signals {
     fn new() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
 
     /// The name of the next one.

@@ -62,17 +62,31 @@ impl Source {
     pub(super) fn line_and_column(&self, offset: usize) -> (usize, usize) {
         let before = self.text.get(..offset).unwrap_or(&self.text);
         let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let column = before
+            .rsplit('\n')
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .count()
+            + 1;
         (line, column)
     }
 
     /// An error at a place.
     pub(super) fn error(&self, place: &Place, key: &str, message: String) -> ConfigError {
-        let error = ConfigError { key: key.to_owned(), ..ConfigError::new(message) };
+        let error = ConfigError {
+            key: key.to_owned(),
+            ..ConfigError::new(message)
+        };
         match place {
             Place::File(offset) => {
                 let (line, column) = self.line_and_column(*offset);
-                let text = self.text.lines().nth(line - 1).unwrap_or_default().trim_end();
+                let text = self
+                    .text
+                    .lines()
+                    .nth(line - 1)
+                    .unwrap_or_default()
+                    .trim_end();
                 ConfigError {
                     place: Some(format!("{}:{line}:{column}", self.name)),
                     source_line: (!text.is_empty()).then(|| (line, text.to_owned())),
@@ -81,8 +95,15 @@ impl Source {
                 }
             }
             // After whatever is wrong in the file.
-            Place::Variable(name) => ConfigError { place: Some(name.clone()), offset: usize::MAX, ..error },
-            Place::None => ConfigError { offset: usize::MAX, ..error },
+            Place::Variable(name) => ConfigError {
+                place: Some(name.clone()),
+                offset: usize::MAX,
+                ..error
+            },
+            Place::None => ConfigError {
+                offset: usize::MAX,
+                ..error
+            },
         }
     }
 
@@ -93,12 +114,22 @@ impl Source {
     pub(super) fn parse(&self) -> Result<Node, Vec<ConfigError>> {
         let (table, errors) = DeTable::parse_recoverable(&self.text);
         if errors.is_empty() {
-            return Ok(Node { content: Content::Table(entries(table.get_ref())), place: Place::File(0) });
+            return Ok(Node {
+                content: Content::Table(entries(table.get_ref())),
+                place: Place::File(0),
+            });
         }
-        let mut errors: Vec<_> = errors.iter().map(|error| {
-            let offset = error.span().map_or(0, |span| span.start);
-            self.error(&Place::File(offset), "", error.message().replace('\n', ", "))
-        }).collect();
+        let mut errors: Vec<_> = errors
+            .iter()
+            .map(|error| {
+                let offset = error.span().map_or(0, |span| span.start);
+                self.error(
+                    &Place::File(offset),
+                    "",
+                    error.message().replace('\n', ", "),
+                )
+            })
+            .collect();
         errors.sort_by_key(|error: &ConfigError| error.offset);
         Err(errors)
     }
@@ -130,7 +161,11 @@ impl Node {
 fn entries(table: &DeTable<'_>) -> Vec<Entry> {
     let mut entries: Vec<_> = table
         .iter()
-        .map(|(key, value)| Entry { key: key.get_ref().to_string(), place: place(key.span()), value: node(value) })
+        .map(|(key, value)| Entry {
+            key: key.get_ref().to_string(),
+            place: place(key.span()),
+            value: node(value),
+        })
         .collect();
     // The parser sorts by name; people think in the order of the file.
     entries.sort_by_key(|entry| match entry.place {
@@ -144,14 +179,20 @@ fn node(value: &Spanned<DeValue<'_>>) -> Node {
     let content = match value.get_ref() {
         DeValue::String(text) => Content::Text(text.to_string()),
         DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
-            .map_or_else(|_| Content::Number(number.as_str().to_owned()), Content::Integer),
+            .map_or_else(
+                |_| Content::Number(number.as_str().to_owned()),
+                Content::Integer,
+            ),
         DeValue::Float(number) => Content::Number(number.as_str().to_owned()),
         DeValue::Boolean(flag) => Content::Flag(*flag),
         DeValue::Datetime(date) => Content::Date(date.to_string()),
         DeValue::Array(items) => Content::List(items.iter().map(node).collect()),
         DeValue::Table(table) => Content::Table(entries(table)),
     };
-    Node { content, place: place(value.span()) }
+    Node {
+        content,
+        place: place(value.span()),
+    }
 }
 
 const fn place(span: Range<usize>) -> Place {

@@ -24,7 +24,13 @@ pub(crate) struct ConfigErrors(pub(crate) Vec<ConfigError>);
 impl ConfigError {
     /// About the config as a whole.
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { place: None, key: String::new(), message: message.into(), source_line: None, offset: 0 }
+        Self {
+            place: None,
+            key: String::new(),
+            message: message.into(),
+            source_line: None,
+            offset: 0,
+        }
     }
 }
 
@@ -61,10 +67,17 @@ pub(crate) fn hint<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> 
     let reach = (word.chars().count() / 3).max(1);
     known
         .into_iter()
-        .map(|name| (strsim::damerau_levenshtein(&word.to_lowercase(), name), name))
+        .map(|name| {
+            (
+                strsim::damerau_levenshtein(&word.to_lowercase(), name),
+                name,
+            )
+        })
         .filter(|(distance, _)| *distance <= reach)
         .min()
-        .map_or_else(String::new, |(_, name)| format!("; did you mean \"{name}\"?"))
+        .map_or_else(String::new, |(_, name)| {
+            format!("; did you mean \"{name}\"?")
+        })
 }
 
 #[cfg(test)]
@@ -74,7 +87,10 @@ mod tests {
     #[test]
     fn only_near_names_are_suggested() {
         let known = ["maximum_sessions", "maximum_subscriptions", "bind"];
-        assert_eq!(hint("maximum_sesions", known), "; did you mean \"maximum_sessions\"?");
+        assert_eq!(
+            hint("maximum_sesions", known),
+            "; did you mean \"maximum_sessions\"?"
+        );
         assert_eq!(hint("BIND", known), "; did you mean \"bind\"?");
         assert_eq!(hint("port", known), "");
     }

@@ -34,7 +34,10 @@ impl Form for Text {
     }
 
     fn read(&self, node: &Node) -> Result<String, String> {
-        text(node).filter(|text| !text.trim().is_empty()).map(str::to_owned).ok_or_else(String::new)
+        text(node)
+            .filter(|text| !text.trim().is_empty())
+            .map(str::to_owned)
+            .ok_or_else(String::new)
     }
 
     fn show(&self, value: &String) -> String {
@@ -56,7 +59,9 @@ impl Form for Flag {
         match &node.content {
             Content::Flag(flag) => Ok(*flag),
             Content::Raw(raw) => raw.trim().parse().map_err(|_| String::new()),
-            Content::Text(text) if matches!(text.as_str(), "true" | "false") => Err("; write it without quotes".to_owned()),
+            Content::Text(text) if matches!(text.as_str(), "true" | "false") => {
+                Err("; write it without quotes".to_owned())
+            }
             _ => Err(String::new()),
         }
     }
@@ -88,11 +93,20 @@ where
     fn read(&self, node: &Node) -> Result<T, String> {
         let number = match &node.content {
             Content::Integer(number) => *number,
-            Content::Raw(raw) => raw.trim().replace('_', "").parse().map_err(|_| String::new())?,
-            Content::Text(text) if text.parse::<i64>().is_ok() => return Err("; write it without quotes".to_owned()),
+            Content::Raw(raw) => raw
+                .trim()
+                .replace('_', "")
+                .parse()
+                .map_err(|_| String::new())?,
+            Content::Text(text) if text.parse::<i64>().is_ok() => {
+                return Err("; write it without quotes".to_owned());
+            }
             _ => return Err(String::new()),
         };
-        T::try_from(number).ok().filter(|number| self.0.contains(number)).ok_or_else(String::new)
+        T::try_from(number)
+            .ok()
+            .filter(|number| self.0.contains(number))
+            .ok_or_else(String::new)
     }
 
     fn show(&self, value: &T) -> String {
@@ -121,9 +135,15 @@ impl Form for Size {
     fn read(&self, node: &Node) -> Result<u64, String> {
         if let Content::Integer(number) = &node.content {
             let number = u64::try_from(*number).map_err(|_| String::new())?;
-            return Err(format!("; for bytes write \"{}\"", units::show_size(number)));
+            return Err(format!(
+                "; for bytes write \"{}\"",
+                units::show_size(number)
+            ));
         }
-        text(node).and_then(units::size).filter(|size| self.0.contains(size)).ok_or_else(String::new)
+        text(node)
+            .and_then(units::size)
+            .filter(|size| self.0.contains(size))
+            .ok_or_else(String::new)
     }
 
     fn show(&self, value: &u64) -> String {
@@ -138,12 +158,18 @@ impl Form for Span {
     type Value = Duration;
 
     fn allowed(&self) -> String {
-        let (start, end) = (units::show_duration(*self.0.start()), units::show_duration(*self.0.end()));
+        let (start, end) = (
+            units::show_duration(*self.0.start()),
+            units::show_duration(*self.0.end()),
+        );
         format!("a time with a unit (us, ms, s, m, h, d), as in \"50ms\", from {start} to {end}")
     }
 
     fn read(&self, node: &Node) -> Result<Duration, String> {
-        text(node).and_then(units::duration).filter(|time| self.0.contains(time)).ok_or_else(String::new)
+        text(node)
+            .and_then(units::duration)
+            .filter(|time| self.0.contains(time))
+            .ok_or_else(String::new)
     }
 
     fn show(&self, value: &Duration) -> String {
@@ -167,7 +193,10 @@ where
     fn allowed(&self) -> String {
         let show = |seconds: T| units::show_duration(Duration::from_secs(seconds.into()));
         let (start, end) = (show(*self.range.start()), show(*self.range.end()));
-        format!("whole seconds as a time with a unit (s, m, h, d), as in \"60s\", from {start} to {end}, or \"{}\"", self.word)
+        format!(
+            "whole seconds as a time with a unit (s, m, h, d), as in \"60s\", from {start} to {end}, or \"{}\"",
+            self.word
+        )
     }
 
     fn read(&self, node: &Node) -> Result<T, String> {
@@ -183,7 +212,11 @@ where
     }
 
     fn show(&self, value: &T) -> String {
-        if *value == self.means { quoted(self.word) } else { quoted(&units::show_duration(Duration::from_secs((*value).into()))) }
+        if *value == self.means {
+            quoted(self.word)
+        } else {
+            quoted(&units::show_duration(Duration::from_secs((*value).into())))
+        }
     }
 }
 
@@ -201,11 +234,17 @@ impl<F: Form> Form for OrWord<F> {
     }
 
     fn read(&self, node: &Node) -> Result<Self::Value, String> {
-        if text(node) == Some(self.word) { Ok(None) } else { self.form.read(node).map(Some) }
+        if text(node) == Some(self.word) {
+            Ok(None)
+        } else {
+            self.form.read(node).map(Some)
+        }
     }
 
     fn show(&self, value: &Self::Value) -> String {
-        value.as_ref().map_or_else(|| quoted(self.word), |value| self.form.show(value))
+        value
+            .as_ref()
+            .map_or_else(|| quoted(self.word), |value| self.form.show(value))
     }
 }
 
@@ -218,7 +257,9 @@ impl<T: Copy + PartialEq> Form for Choice<T> {
     fn allowed(&self) -> String {
         let words: Vec<_> = self.0.iter().map(|(word, _)| quoted(word)).collect();
         match words.split_last() {
-            Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+            Some((last, others)) if !others.is_empty() => {
+                format!("{} or {last}", others.join(", "))
+            }
             _ => words.concat(),
         }
     }
@@ -226,11 +267,16 @@ impl<T: Copy + PartialEq> Form for Choice<T> {
     fn read(&self, node: &Node) -> Result<T, String> {
         let text = text(node).ok_or_else(String::new)?;
         let known = self.0.iter().find(|(word, _)| *word == text);
-        known.map(|(_, value)| *value).ok_or_else(|| hint(text, self.0.iter().map(|(word, _)| *word)))
+        known
+            .map(|(_, value)| *value)
+            .ok_or_else(|| hint(text, self.0.iter().map(|(word, _)| *word)))
     }
 
     fn show(&self, value: &T) -> String {
-        self.0.iter().find(|(_, known)| known == value).map_or_else(String::new, |(word, _)| quoted(word))
+        self.0
+            .iter()
+            .find(|(_, known)| known == value)
+            .map_or_else(String::new, |(word, _)| quoted(word))
     }
 }
 
@@ -241,7 +287,8 @@ impl Form for Address {
     type Value = SocketAddr;
 
     fn allowed(&self) -> String {
-        "an IP address and a port, as in \"127.0.0.1:1883\", \"0.0.0.0:1883\" or \"[::]:1883\"".to_owned()
+        "an IP address and a port, as in \"127.0.0.1:1883\", \"0.0.0.0:1883\" or \"[::]:1883\""
+            .to_owned()
     }
 
     fn read(&self, node: &Node) -> Result<SocketAddr, String> {
@@ -254,7 +301,10 @@ impl Form for Address {
                 None if text.parse::<u16>().is_ok() => format!("127.0.0.1:{text}"),
                 _ => return String::new(),
             };
-            meant.parse::<SocketAddr>().map_or_else(|_| String::new(), |meant| format!("; did you mean \"{meant}\"?"))
+            meant.parse::<SocketAddr>().map_or_else(
+                |_| String::new(),
+                |meant| format!("; did you mean \"{meant}\"?"),
+            )
         })
     }
 
@@ -277,16 +327,29 @@ impl<F: Form> Form for ListOf<F> {
         match &node.content {
             Content::List(items) => items
                 .iter()
-                .map(|item| self.0.read(item).map_err(|hint| format!(" ({} is not){hint}", item.words())))
+                .map(|item| {
+                    self.0
+                        .read(item)
+                        .map_err(|hint| format!(" ({} is not){hint}", item.words()))
+                })
                 .collect(),
             Content::Raw(raw) => raw
                 .trim_matches(['[', ']'])
                 .split(',')
                 .map(|item| item.trim().trim_matches('"'))
                 .filter(|item| !item.is_empty())
-                .map(|item| self.0.read(&Node { content: Content::Raw(item.to_owned()), place: node.place.clone() }))
+                .map(|item| {
+                    self.0.read(&Node {
+                        content: Content::Raw(item.to_owned()),
+                        place: node.place.clone(),
+                    })
+                })
                 .collect(),
-            _ => Err(if self.0.read(node).is_ok() { "; write it in brackets".to_owned() } else { String::new() }),
+            _ => Err(if self.0.read(node).is_ok() {
+                "; write it in brackets".to_owned()
+            } else {
+                String::new()
+            }),
         }
     }
 

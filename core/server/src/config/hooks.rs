@@ -28,8 +28,12 @@ pub(super) fn read(section: &mut Section<'_>, default: Hooks) -> Hooks {
         ),
         tell_reasons: section.get("tell_reasons", &Flag, default.tell_reasons),
         engine: HookSettings {
-            notices: section.section("notices", |section| notices(section, default.engine.notices)),
-            breaker: section.section("breaker", |section| breaker(section, default.engine.breaker)),
+            notices: section.section("notices", |section| {
+                notices(section, default.engine.notices)
+            }),
+            breaker: section.section("breaker", |section| {
+                breaker(section, default.engine.breaker)
+            }),
             kv: section.section("kv", |section| kv(section, default.engine.kv)),
         },
     }
@@ -38,7 +42,12 @@ pub(super) fn read(section: &mut Section<'_>, default: Hooks) -> Hooks {
 fn notices(section: &mut Section<'_>, default: NoticeSettings) -> NoticeSettings {
     NoticeSettings {
         n_notices: section.get("maximum_notices", &Whole(1..=usize::MAX), default.n_notices),
-        bytes: size(section, "maximum_bytes", &Size(1024..=u64::MAX), default.bytes),
+        bytes: size(
+            section,
+            "maximum_bytes",
+            &Size(1024..=u64::MAX),
+            default.bytes,
+        ),
     }
 }
 

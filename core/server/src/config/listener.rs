@@ -8,7 +8,8 @@ use super::form::{Address, Flag, Text};
 use super::reader::{Origin, Section};
 
 /// Where a broker without config listens: only this machine reaches it.
-const DEFAULT_BIND: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1883);
+const DEFAULT_BIND: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1883);
 
 /// One listener, and whether the operator decided about anonymous clients.
 #[derive(Debug, Clone)]
@@ -30,10 +31,17 @@ pub(super) fn read_all(root: &mut Section<'_>) -> Vec<Listener> {
     let mut names: Vec<String> = Vec::new();
     let mut binds: Vec<SocketAddr> = Vec::new();
     let listeners = root.list("listener", |section| {
-        let default_name = if names.is_empty() { "default".to_owned() } else { format!("listener{}", names.len() + 1) };
+        let default_name = if names.is_empty() {
+            "default".to_owned()
+        } else {
+            format!("listener{}", names.len() + 1)
+        };
         let (listener, bind) = read(section, default_name);
         if names.contains(&listener.settings.name) {
-            section.refuse_key("name", format!("another listener is called \"{}\"", listener.settings.name));
+            section.refuse_key(
+                "name",
+                format!("another listener is called \"{}\"", listener.settings.name),
+            );
         }
         if let Some(bind) = bind.filter(|bind| bind.port() != 0 && binds.contains(bind)) {
             section.refuse_key("bind", format!("another listener has {bind}"));
@@ -45,7 +53,10 @@ pub(super) fn read_all(root: &mut Section<'_>) -> Vec<Listener> {
     match listeners {
         Some(listeners) => {
             if listeners.is_empty() {
-                root.refuse_key("listener", "a broker needs at least one listener".to_owned());
+                root.refuse_key(
+                    "listener",
+                    "a broker needs at least one listener".to_owned(),
+                );
             }
             listeners
         }
@@ -75,5 +86,8 @@ fn default(root: &Section<'_>) -> Listener {
     ] {
         root.show_default("[[listener]]", "listener[0]", key, value);
     }
-    Listener { settings, place: None }
+    Listener {
+        settings,
+        place: None,
+    }
 }

@@ -27,15 +27,25 @@ pub(crate) struct LogSettings {
 
 impl Default for LogSettings {
     fn default() -> Self {
-        Self { level: "info".to_owned(), format: LogFormat::Auto }
+        Self {
+            level: "info".to_owned(),
+            format: LogFormat::Auto,
+        }
     }
 }
 
 impl LogSettings {
     pub(super) fn read(section: &mut Section<'_>) -> Self {
         let default = Self::default();
-        let formats = Choice(&[("auto", LogFormat::Auto), ("pretty", LogFormat::Pretty), ("json", LogFormat::Json)]);
-        Self { level: section.get("level", &Level, default.level), format: section.get("format", &formats, default.format) }
+        let formats = Choice(&[
+            ("auto", LogFormat::Auto),
+            ("pretty", LogFormat::Pretty),
+            ("json", LogFormat::Json),
+        ]);
+        Self {
+            level: section.get("level", &Level, default.level),
+            format: section.get("format", &formats, default.format),
+        }
     }
 }
 
@@ -48,13 +58,21 @@ impl Form for Level {
     type Value = String;
 
     fn allowed(&self) -> String {
-        format!("one of {}, or also by target, as in \"info,plugin=debug\"", LEVELS.join(", "))
+        format!(
+            "one of {}, or also by target, as in \"info,plugin=debug\"",
+            LEVELS.join(", ")
+        )
     }
 
     fn read(&self, node: &Node) -> Result<String, String> {
-        let (Content::Text(text) | Content::Raw(text)) = &node.content else { return Err(String::new()) };
+        let (Content::Text(text) | Content::Raw(text)) = &node.content else {
+            return Err(String::new());
+        };
         for part in text.split(',') {
-            let level = part.rsplit_once('=').map_or(part, |(_, level)| level).trim();
+            let level = part
+                .rsplit_once('=')
+                .map_or(part, |(_, level)| level)
+                .trim();
             if !LEVELS.contains(&level) {
                 return Err(hint(level, LEVELS));
             }

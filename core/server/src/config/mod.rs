@@ -81,7 +81,11 @@ impl Config {
             Some(file) => read_file(file).map_err(|error| ConfigErrors(vec![error]))?,
             None => Source::default(),
         };
-        let folder = sources.file.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+        let folder = sources
+            .file
+            .as_deref()
+            .and_then(Path::parent)
+            .unwrap_or(Path::new(""));
         let mut root = source.parse().map_err(ConfigErrors)?;
         let mut errors = environment::overlay(&mut root, sources.environment.iter().cloned());
         add_plugins(&mut root, &sources.plugins, folder);
@@ -92,7 +96,14 @@ impl Config {
         let config = Self::read(&mut section, folder);
         section.end();
         let (effective, errors) = reader.end();
-        if errors.is_empty() { Ok(Self { effective, ..config }) } else { Err(ConfigErrors(errors)) }
+        if errors.is_empty() {
+            Ok(Self {
+                effective,
+                ..config
+            })
+        } else {
+            Err(ConfigErrors(errors))
+        }
     }
 
     fn read(root: &mut Section<'_>, folder: &Path) -> Self {
@@ -100,10 +111,21 @@ impl Config {
         let listeners = listener::read_all(root);
         let session = root.section("session", session::read);
         let retained = root.section("retained", |section| RetainedLimits {
-            n_messages: section.get("maximum_messages", &Whole(0..=usize::MAX), default.retained.n_messages),
-            n_bytes: session::size(section, "maximum_bytes", &Size(0..=u64::MAX), default.retained.n_bytes),
+            n_messages: section.get(
+                "maximum_messages",
+                &Whole(0..=usize::MAX),
+                default.retained.n_messages,
+            ),
+            n_bytes: session::size(
+                section,
+                "maximum_bytes",
+                &Size(0..=u64::MAX),
+                default.retained.n_bytes,
+            ),
         });
-        let strategy = root.section("shared", |section| section.get("strategy", &STRATEGIES, default.shared_strategy));
+        let strategy = root.section("shared", |section| {
+            section.get("strategy", &STRATEGIES, default.shared_strategy)
+        });
         let hooks = root.section("hooks", |section| {
             let default = hooks::Hooks {
                 accept_by_default: default.accept_by_default,
@@ -113,26 +135,55 @@ impl Config {
             hooks::read(section, default)
         });
         let broker = root.section("limits", |section| BrokerSettings {
-            listeners: listeners.iter().map(|listener| listener.settings.clone()).collect(),
+            listeners: listeners
+                .iter()
+                .map(|listener| listener.settings.clone())
+                .collect(),
             session,
             hooks: hooks.engine,
             retained,
             shared_strategy: strategy,
-            maximum_connections: section.get("maximum_connections", &Whole(1..=usize::MAX), default.maximum_connections),
-            maximum_injected: section.get("maximum_injected", &Whole(1..=usize::MAX), default.maximum_injected),
+            maximum_connections: section.get(
+                "maximum_connections",
+                &Whole(1..=usize::MAX),
+                default.maximum_connections,
+            ),
+            maximum_injected: section.get(
+                "maximum_injected",
+                &Whole(1..=usize::MAX),
+                default.maximum_injected,
+            ),
             stop_within: section.get("stop_within", &STOPS, default.stop_within),
             tell_reasons: hooks.tell_reasons,
             accept_by_default: hooks.accept_by_default,
         });
         let log = root.section("log", LogSettings::read);
         let (watch, self_test) = root.section("reload", |section| {
-            (section.get("watch", &WATCHES, Watch::Auto), section.get("self_test", &Flag, true))
+            (
+                section.get("watch", &WATCHES, Watch::Auto),
+                section.get("self_test", &Flag, true),
+            )
         });
-        let workers = OrWord { form: Whole(1..=1_024), word: "cores" };
+        let workers = OrWord {
+            form: Whole(1..=1_024),
+            word: "cores",
+        };
         let workers = root.section("runtime", |section| section.get("workers", &workers, None));
-        let names: Vec<_> = listeners.iter().map(|listener| listener.settings.name.as_str()).collect();
+        let names: Vec<_> = listeners
+            .iter()
+            .map(|listener| listener.settings.name.as_str())
+            .collect();
         let plugins = plugin::read_all(root, folder, &names);
-        Self { listeners, broker, plugins, log, watch, self_test, workers, effective: Vec::new() }
+        Self {
+            listeners,
+            broker,
+            plugins,
+            log,
+            watch,
+            self_test,
+            workers,
+            effective: Vec::new(),
+        }
     }
 }
 
@@ -142,36 +193,70 @@ const STRATEGIES: Choice<SharedStrategy> = Choice(&[
     ("sticky", SharedStrategy::Sticky),
     ("hash_publisher", SharedStrategy::HashPublisher),
 ]);
-const WATCHES: Choice<Watch> = Choice(&[("auto", Watch::Auto), ("poll", Watch::Poll), ("off", Watch::Off)]);
+const WATCHES: Choice<Watch> = Choice(&[
+    ("auto", Watch::Auto),
+    ("poll", Watch::Poll),
+    ("off", Watch::Off),
+]);
 const STOPS: Span = Span(Duration::ZERO..=Duration::from_secs(3_600));
 
 fn read_file(file: &Path) -> Result<Source, ConfigError> {
     let name = file.display().to_string();
-    let refuse = |why: String| ConfigError { place: Some(name.clone()), ..ConfigError::new(why) };
+    let refuse = |why: String| ConfigError {
+        place: Some(name.clone()),
+        ..ConfigError::new(why)
+    };
     let bytes = std::fs::read(file).map_err(|error| refuse(format!("cannot be read: {error}")))?;
-    let text = String::from_utf8(bytes).map_err(|error| refuse(format!("is not UTF-8: {error}")))?;
+    let text =
+        String::from_utf8(bytes).map_err(|error| refuse(format!("is not UTF-8: {error}")))?;
     Ok(Source { name, text })
 }
 
 /// Puts the scripts of the command line behind the file's plugins.
 fn add_plugins(root: &mut Node, plugins: &[PathBuf], folder: &Path) {
-    let Content::Table(entries) = &mut root.content else { return };
+    let Content::Table(entries) = &mut root.content else {
+        return;
+    };
     if plugins.is_empty() {
         return;
     }
-    let at = entries.iter().position(|entry| entry.key == "plugin").unwrap_or_else(|| {
-        let value = Node { content: Content::List(Vec::new()), place: Place::None };
-        entries.push(Entry { key: "plugin".to_owned(), place: Place::None, value });
-        entries.len() - 1
-    });
+    let at = entries
+        .iter()
+        .position(|entry| entry.key == "plugin")
+        .unwrap_or_else(|| {
+            let value = Node {
+                content: Content::List(Vec::new()),
+                place: Place::None,
+            };
+            entries.push(Entry {
+                key: "plugin".to_owned(),
+                place: Place::None,
+                value,
+            });
+            entries.len() - 1
+        });
     if let Some(Content::List(items)) = entries.get_mut(at).map(|entry| &mut entry.value.content) {
         items.extend(plugins.iter().map(|path| {
             // They start at the folder that the command was given in, not at the config's.
             let is_here = folder.as_os_str().is_empty();
-            let path = if is_here { path.clone() } else { std::path::absolute(path).unwrap_or_else(|_| path.clone()) };
-            let value = Node { content: Content::Text(path.display().to_string()), place: Place::None };
-            let entry = Entry { key: "path".to_owned(), place: Place::None, value };
-            Node { content: Content::Table(vec![entry]), place: Place::None }
+            let path = if is_here {
+                path.clone()
+            } else {
+                std::path::absolute(path).unwrap_or_else(|_| path.clone())
+            };
+            let value = Node {
+                content: Content::Text(path.display().to_string()),
+                place: Place::None,
+            };
+            let entry = Entry {
+                key: "path".to_owned(),
+                place: Place::None,
+                value,
+            };
+            Node {
+                content: Content::Table(vec![entry]),
+                place: Place::None,
+            }
         }));
     }
 }

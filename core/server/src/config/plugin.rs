@@ -46,24 +46,52 @@ pub(crate) struct LoadSettings {
     pub(crate) config: Json,
 }
 
-const GRANTS: &[(&str, Grant)] =
-    &[("publish", Grant::Publish), ("disconnect", Grant::Disconnect), ("query", Grant::Query), ("kv", Grant::Kv)];
+const GRANTS: &[(&str, Grant)] = &[
+    ("publish", Grant::Publish),
+    ("disconnect", Grant::Disconnect),
+    ("query", Grant::Query),
+    ("kv", Grant::Kv),
+];
 const ON_ERROR: &[(&str, OnError)] = &[("deny", OnError::Deny), ("pass", OnError::Pass)];
-const BUDGETS: std::ops::RangeInclusive<Duration> = Duration::from_micros(100)..=Duration::from_secs(60);
-const WAITS: std::ops::RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(3600);
+const BUDGETS: std::ops::RangeInclusive<Duration> =
+    Duration::from_micros(100)..=Duration::from_secs(60);
+const WAITS: std::ops::RangeInclusive<Duration> =
+    Duration::from_millis(1)..=Duration::from_secs(3600);
 
 /// All plugins. Paths start at `folder`; `listeners` are the names that exist.
-pub(super) fn read_all(root: &mut Section<'_>, folder: &Path, listeners: &[&str]) -> Vec<PluginSettings> {
+pub(super) fn read_all(
+    root: &mut Section<'_>,
+    folder: &Path,
+    listeners: &[&str],
+) -> Vec<PluginSettings> {
     let mut names: Vec<String> = Vec::new();
     let plugins = root.list("plugin", |section| {
         let plugin = read(section, folder);
         if names.contains(&plugin.name) {
-            let key = if section.is_set("name") { "name" } else { "path" };
-            section.refuse_key(key, format!("another plugin is called \"{}\"; give this one a name of its own", plugin.name));
+            let key = if section.is_set("name") {
+                "name"
+            } else {
+                "path"
+            };
+            section.refuse_key(
+                key,
+                format!(
+                    "another plugin is called \"{}\"; give this one a name of its own",
+                    plugin.name
+                ),
+            );
         }
-        for name in plugin.listeners.iter().flatten().filter(|name| !listeners.contains(&name.as_str())) {
+        for name in plugin
+            .listeners
+            .iter()
+            .flatten()
+            .filter(|name| !listeners.contains(&name.as_str()))
+        {
             let hint = hint(name, listeners.iter().copied());
-            section.refuse_key("listeners", format!("there is no listener \"{name}\"{hint}"));
+            section.refuse_key(
+                "listeners",
+                format!("there is no listener \"{name}\"{hint}"),
+            );
         }
         names.push(plugin.name.clone());
         plugin
@@ -75,7 +103,9 @@ fn read(section: &mut Section<'_>, folder: &Path) -> PluginSettings {
     let whole_size = Size(0..=u64::MAX);
     // Read first, as it gives the name; shown second.
     let written = section.peek("path", &Text).unwrap_or_default();
-    let stem = Path::new(&written).file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+    let stem = Path::new(&written)
+        .file_stem()
+        .map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
     let name = section.get("name", &Text, stem);
     let written = section.required("path", &Text).unwrap_or_default();
     let path = folder.join(&written);
@@ -95,8 +125,12 @@ fn read(section: &mut Section<'_>, folder: &Path) -> PluginSettings {
         clients: section.optional("clients", &texts),
         listeners: section.optional("listeners", &texts),
         qos: section.optional("qos", &ListOf(Whole(0..=2))),
-        minimum_size: section.optional("minimum_size", &whole_size).and_then(|size| usize::try_from(size).ok()),
-        maximum_size: section.optional("maximum_size", &whole_size).and_then(|size| usize::try_from(size).ok()),
+        minimum_size: section
+            .optional("minimum_size", &whole_size)
+            .and_then(|size| usize::try_from(size).ok()),
+        maximum_size: section
+            .optional("maximum_size", &whole_size)
+            .and_then(|size| usize::try_from(size).ok()),
         on_error: section.optional("on_error", &Choice(ON_ERROR)),
         timeout: section.optional("timeout", &Span(BUDGETS)),
         load: LoadSettings {
@@ -116,20 +150,41 @@ fn read(section: &mut Section<'_>, folder: &Path) -> PluginSettings {
 fn check_path(section: &Section<'_>, path: &Path) {
     match path.extension().and_then(|ending| ending.to_str()) {
         Some("lua" | "luau") if path.is_file() => {}
-        Some("lua" | "luau") => section.refuse_key("path", format!("there is no file {}", path.display())),
-        _ => section.refuse_key("path", "expected a script, a file whose name ends with .lua or .luau".to_owned()),
+        Some("lua" | "luau") => {
+            section.refuse_key("path", format!("there is no file {}", path.display()))
+        }
+        _ => section.refuse_key(
+            "path",
+            "expected a script, a file whose name ends with .lua or .luau".to_owned(),
+        ),
     }
 }
 
 /// Each criterion by itself, so that the error names its key.
 fn check_filter(section: &Section<'_>, plugin: &PluginSettings) {
-    let topics = Filter { topics: plugin.topics.clone().unwrap_or_default(), ..Filter::default() };
-    let clients = Filter { clients: plugin.clients.clone().unwrap_or_default(), ..Filter::default() };
-    let sizes = Filter { minimum_size: plugin.minimum_size, maximum_size: plugin.maximum_size, ..Filter::default() };
-    for (key, filter) in [("topics", topics), ("clients", clients), ("minimum_size", sizes)] {
+    let topics = Filter {
+        topics: plugin.topics.clone().unwrap_or_default(),
+        ..Filter::default()
+    };
+    let clients = Filter {
+        clients: plugin.clients.clone().unwrap_or_default(),
+        ..Filter::default()
+    };
+    let sizes = Filter {
+        minimum_size: plugin.minimum_size,
+        maximum_size: plugin.maximum_size,
+        ..Filter::default()
+    };
+    for (key, filter) in [
+        ("topics", topics),
+        ("clients", clients),
+        ("minimum_size", sizes),
+    ] {
         if let Err(error) = filter.check() {
             let message = error.to_string();
-            let message = message.strip_prefix(&format!("{key}: ")).unwrap_or(&message);
+            let message = message
+                .strip_prefix(&format!("{key}: "))
+                .unwrap_or(&message);
             section.refuse_key(key, message.to_owned());
         }
     }
@@ -137,9 +192,14 @@ fn check_filter(section: &Section<'_>, plugin: &PluginSettings) {
 
 /// The script's own table. Its keys are the script's business, so the script checks them at load.
 fn config(section: &mut Section<'_>) -> Json {
-    let Some(node) = section.free("config") else { return Json::Null };
+    let Some(node) = section.free("config") else {
+        return Json::Null;
+    };
     if !matches!(node.content, Content::Table(_)) {
-        section.refuse_key("config", format!("expected a section, [plugin.config], got {}", node.words()));
+        section.refuse_key(
+            "config",
+            format!("expected a section, [plugin.config], got {}", node.words()),
+        );
         return Json::Null;
     }
     show(section, "config", node);
@@ -155,8 +215,15 @@ fn show(section: &Section<'_>, key: &str, node: &Node) {
     }
     // What is printed ends up in bug reports.
     let lower = key.to_lowercase();
-    let is_secret = ["password", "secret", "token"].iter().any(|word| lower.contains(word)) || lower.ends_with("key");
-    let value = if is_secret { quoted("(hidden)") } else { toml_text(&json(node)) };
+    let is_secret = ["password", "secret", "token"]
+        .iter()
+        .any(|word| lower.contains(word))
+        || lower.ends_with("key");
+    let value = if is_secret {
+        quoted("(hidden)")
+    } else {
+        toml_text(&json(node))
+    };
     section.show(key, Some(value), section.origin(&node.place));
 }
 
@@ -168,10 +235,16 @@ fn json(node: &Node) -> Json {
     match &node.content {
         Content::Text(text) | Content::Date(text) => Json::from(text.as_str()),
         Content::Integer(number) => Json::from(*number),
-        Content::Number(number) => number.replace('_', "").parse::<f64>().map_or(Json::Null, Json::from),
+        Content::Number(number) => number
+            .replace('_', "")
+            .parse::<f64>()
+            .map_or(Json::Null, Json::from),
         Content::Flag(flag) => Json::from(*flag),
         Content::List(items) => items.iter().map(json).collect(),
-        Content::Table(entries) => entries.iter().map(|entry| (entry.key.clone(), json(&entry.value))).collect(),
+        Content::Table(entries) => entries
+            .iter()
+            .map(|entry| (entry.key.clone(), json(&entry.value)))
+            .collect(),
         Content::Raw(raw) => guess(raw),
     }
 }
@@ -179,5 +252,8 @@ fn json(node: &Node) -> Json {
 /// What a variable's text means where only the script knows the type: TOML if it is a value of it, a text otherwise.
 fn guess(raw: &str) -> Json {
     let value = toml::from_str::<toml::Table>(&format!("value = {raw}")).ok();
-    value.and_then(|mut table| table.remove("value")).and_then(|value| serde_json::to_value(value).ok()).unwrap_or_else(|| raw.into())
+    value
+        .and_then(|mut table| table.remove("value"))
+        .and_then(|value| serde_json::to_value(value).ok())
+        .unwrap_or_else(|| raw.into())
 }

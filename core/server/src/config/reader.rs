@@ -69,12 +69,21 @@ pub(super) struct Section<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(source: &'a Source) -> Self {
-        Self { source, found: RefCell::default() }
+        Self {
+            source,
+            found: RefCell::default(),
+        }
     }
 
     /// The file itself.
     pub(super) fn root(&'a self, node: &'a Node) -> Section<'a> {
-        Section { reader: self, head: String::new(), path: String::new(), node: Some(node), known: Vec::new() }
+        Section {
+            reader: self,
+            head: String::new(),
+            path: String::new(),
+            node: Some(node),
+            known: Vec::new(),
+        }
     }
 
     pub(super) fn refuse(&self, place: &Place, key: &str, message: String) {
@@ -88,10 +97,18 @@ impl<'a> Reader<'a> {
 
     /// What was in force, and what was wrong, in the order of the file.
     pub(super) fn end(self) -> (Vec<Effective>, Vec<ConfigError>) {
-        let Found { mut errors, effective, known, unknown } = self.found.into_inner();
+        let Found {
+            mut errors,
+            effective,
+            known,
+            unknown,
+        } = self.found.into_inner();
         for found in unknown {
             let path = join(&found.path, &found.key);
-            errors.push(self.source.error(&found.place, &path, found.message(&known)));
+            errors.push(
+                self.source
+                    .error(&found.place, &path, found.message(&known)),
+            );
         }
         errors.sort_by_key(|error| error.offset);
         (effective, errors)
@@ -99,7 +116,11 @@ impl<'a> Reader<'a> {
 
     fn origin(&self, place: &Place) -> Origin {
         match place {
-            Place::File(offset) => Origin::File(format!("{}:{}", self.source.name, self.source.line_and_column(*offset).0)),
+            Place::File(offset) => Origin::File(format!(
+                "{}:{}",
+                self.source.name,
+                self.source.line_and_column(*offset).0
+            )),
             Place::Variable(name) => Origin::Environment(name.clone()),
             Place::None => Origin::Arguments,
         }
@@ -108,7 +129,11 @@ impl<'a> Reader<'a> {
 
 impl Unknown {
     fn message(&self, everywhere: &[(String, &'static str)]) -> String {
-        let what = if self.head.is_empty() { "unknown section or key" } else { "unknown key" };
+        let what = if self.head.is_empty() {
+            "unknown section or key"
+        } else {
+            "unknown key"
+        };
         if let Some((head, _)) = everywhere.iter().find(|(_, key)| *key == self.key) {
             return format!("{what}; it belongs to {head}");
         }
@@ -116,14 +141,23 @@ impl Unknown {
         if !meant.is_empty() {
             return format!("{what}{meant}");
         }
-        let here = if self.head.is_empty() { "there are" } else { "this section has" };
+        let here = if self.head.is_empty() {
+            "there are"
+        } else {
+            "this section has"
+        };
         format!("{what}; {here} {}", self.known.join(", "))
     }
 }
 
 impl<'a> Section<'a> {
     /// The value of a key, or its default. After an error it is the default too, and the load fails at its end.
-    pub(super) fn get<F: Form>(&mut self, key: &'static str, form: &F, default: F::Value) -> F::Value {
+    pub(super) fn get<F: Form>(
+        &mut self,
+        key: &'static str,
+        form: &F,
+        default: F::Value,
+    ) -> F::Value {
         match self.read(key, form) {
             Some((value, origin)) => {
                 self.show(key, Some(form.show(&value)), origin);
@@ -138,7 +172,11 @@ impl<'a> Section<'a> {
 
     /// The value of a key that may be left out.
     pub(super) fn optional<F: Form>(&mut self, key: &'static str, form: &F) -> Option<F::Value> {
-        let (value, origin) = self.read(key, form).map_or((None, Origin::Default), |(value, origin)| (Some(value), origin));
+        let (value, origin) = self
+            .read(key, form)
+            .map_or((None, Origin::Default), |(value, origin)| {
+                (Some(value), origin)
+            });
         self.show(key, value.as_ref().map(|value| form.show(value)), origin);
         value
     }
@@ -171,23 +209,44 @@ impl<'a> Section<'a> {
         let node = entry.map(|entry| &entry.value).filter(|node| {
             let is_table = matches!(node.content, Content::Table(_));
             if !is_table {
-                self.reader.refuse(&node.place, &path, format!("expected a section, [{path}], got {}", node.words()));
+                self.reader.refuse(
+                    &node.place,
+                    &path,
+                    format!("expected a section, [{path}], got {}", node.words()),
+                );
             }
             is_table
         });
-        let mut section = Section { reader: self.reader, head: format!("[{path}]"), path, node, known: Vec::new() };
+        let mut section = Section {
+            reader: self.reader,
+            head: format!("[{path}]"),
+            path,
+            node,
+            known: Vec::new(),
+        };
         let value = body(&mut section);
         section.end();
         value
     }
 
     /// Each table of a list of tables, read by `body`; `None` if nobody wrote such a list.
-    pub(super) fn list<T>(&mut self, key: &'static str, mut body: impl FnMut(&mut Self) -> T) -> Option<Vec<T>> {
+    pub(super) fn list<T>(
+        &mut self,
+        key: &'static str,
+        mut body: impl FnMut(&mut Self) -> T,
+    ) -> Option<Vec<T>> {
         self.known.push(key);
         let value = &self.node?.entry(key)?.value;
         let Content::List(items) = &value.content else {
-            let hint = if matches!(value.content, Content::Table(_)) { "; write double brackets" } else { "" };
-            let message = format!("expected a list of sections, [[{key}]], got {}{hint}", value.words());
+            let hint = if matches!(value.content, Content::Table(_)) {
+                "; write double brackets"
+            } else {
+                ""
+            };
+            let message = format!(
+                "expected a list of sections, [[{key}]], got {}{hint}",
+                value.words()
+            );
             self.reader.refuse(&value.place, key, message);
             return None;
         };
@@ -199,8 +258,13 @@ impl<'a> Section<'a> {
                 self.reader.refuse(&item.place, &path, message);
                 continue;
             }
-            let mut section =
-                Section { reader: self.reader, head: format!("[[{key}]]"), path, node: Some(item), known: Vec::new() };
+            let mut section = Section {
+                reader: self.reader,
+                head: format!("[[{key}]]"),
+                path,
+                node: Some(item),
+                known: Vec::new(),
+            };
             values.push(body(&mut section));
             section.end();
         }
@@ -220,13 +284,16 @@ impl<'a> Section<'a> {
 
     /// Says that something is wrong with one key's value.
     pub(super) fn refuse_key(&self, key: &str, message: String) {
-        self.reader.refuse(&self.place(key), &join(&self.path, key), message);
+        self.reader
+            .refuse(&self.place(key), &join(&self.path, key), message);
     }
 
     /// Where a key's value stands; if it is not set, where the section does.
     pub(super) fn place(&self, key: &str) -> Place {
         let section = || self.node.map_or(Place::None, |node| node.place.clone());
-        self.node.and_then(|node| node.entry(key)).map_or_else(section, |entry| entry.value.place.clone())
+        self.node
+            .and_then(|node| node.entry(key))
+            .map_or_else(section, |entry| entry.value.place.clone())
     }
 
     pub(super) fn is_set(&self, key: &str) -> bool {
@@ -235,8 +302,13 @@ impl<'a> Section<'a> {
 
     /// Keeps the value in force of a key of this section, or of one inside of it (`config.users`).
     pub(super) fn show(&self, key: &str, value: Option<String>, origin: Origin) {
-        let effective =
-            Effective { head: self.head.clone(), section: self.path.clone(), key: key.to_owned(), value, origin };
+        let effective = Effective {
+            head: self.head.clone(),
+            section: self.path.clone(),
+            key: key.to_owned(),
+            value,
+            origin,
+        };
         self.reader.found.borrow_mut().effective.push(effective);
     }
 
@@ -263,7 +335,8 @@ impl<'a> Section<'a> {
             Ok(value) => Some((value, self.reader.origin(&node.place))),
             Err(hint) => {
                 let message = format!("expected {}, got {}{hint}", form.allowed(), node.words());
-                self.reader.refuse(&node.place, &join(&self.path, key), message);
+                self.reader
+                    .refuse(&node.place, &join(&self.path, key), message);
                 None
             }
         }
@@ -271,8 +344,15 @@ impl<'a> Section<'a> {
 
     pub(super) fn end(self) {
         let mut found = self.reader.found.borrow_mut();
-        if let Some(Node { content: Content::Table(entries), .. }) = self.node {
-            for entry in entries.iter().filter(|entry| !self.known.contains(&entry.key.as_str())) {
+        if let Some(Node {
+            content: Content::Table(entries),
+            ..
+        }) = self.node
+        {
+            for entry in entries
+                .iter()
+                .filter(|entry| !self.known.contains(&entry.key.as_str()))
+            {
                 found.unknown.push(Unknown {
                     place: entry.place.clone(),
                     head: self.head.clone(),
@@ -283,11 +363,17 @@ impl<'a> Section<'a> {
             }
         }
         if !self.head.is_empty() {
-            found.known.extend(self.known.iter().map(|key| (self.head.clone(), *key)));
+            found
+                .known
+                .extend(self.known.iter().map(|key| (self.head.clone(), *key)));
         }
     }
 }
 
 fn join(path: &str, key: &str) -> String {
-    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+    if path.is_empty() {
+        key.to_owned()
+    } else {
+        format!("{path}.{key}")
+    }
 }

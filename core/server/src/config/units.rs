@@ -36,18 +36,32 @@ pub(super) fn size(text: &str) -> Option<u64> {
 /// The shortest text that [`duration`] reads as the same time.
 pub(super) fn show_duration(time: Duration) -> String {
     let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-    if nanos == 0 { "0s".to_owned() } else { show(nanos, &TIMES) }
+    if nanos == 0 {
+        "0s".to_owned()
+    } else {
+        show(nanos, &TIMES)
+    }
 }
 
 /// The shortest text that [`size`] reads as the same number.
 pub(super) fn show_size(bytes: u64) -> String {
-    if bytes == 0 { "0B".to_owned() } else { show(bytes, &SIZES[..4]) }
+    if bytes == 0 {
+        "0B".to_owned()
+    } else {
+        show(bytes, &SIZES[..4])
+    }
 }
 
 fn show(amount: u64, units: &[(&str, u64)]) -> String {
-    let fitting = units.iter().find(|(_, factor)| amount.is_multiple_of(*factor));
+    let fitting = units
+        .iter()
+        .find(|(_, factor)| amount.is_multiple_of(*factor));
     // The smallest unit of sizes is 1; times below a microsecond are nowhere in the config.
-    fitting.or(units.last()).map_or_else(String::new, |(unit, factor)| format!("{}{unit}", amount / factor))
+    fitting
+        .or(units.last())
+        .map_or_else(String::new, |(unit, factor)| {
+            format!("{}{unit}", amount / factor)
+        })
 }
 
 fn amount(text: &str, units: &[(&str, u64)]) -> Option<u64> {
@@ -59,7 +73,11 @@ fn amount(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let whole = whole.parse::<u64>().ok()?.checked_mul(factor)?;
     if fraction.is_empty() {
-        return if number.ends_with('.') { None } else { Some(whole) };
+        return if number.ends_with('.') {
+            None
+        } else {
+            Some(whole)
+        };
     }
     // In whole numbers, so that 0.1s is exactly 100ms.
     let scale = 10u64.checked_pow(u32::try_from(fraction.len()).ok()?)?;

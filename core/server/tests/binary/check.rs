@@ -4,7 +4,8 @@ use std::net::TcpListener;
 
 use crate::folder::Folder;
 
-const LOGIN: &str = "local M = {}\nfunction M.validate_connection()\n  return broker.accept()\nend\nreturn M\n";
+const LOGIN: &str =
+    "local M = {}\nfunction M.validate_connection()\n  return broker.accept()\nend\nreturn M\n";
 
 #[test]
 fn it_lists_what_would_run_and_binds_nothing() {
@@ -19,14 +20,23 @@ fn it_lists_what_would_run_and_binds_nothing() {
     folder.write("scripts/login.lua", LOGIN);
     let out = folder.run(&["check", "-c", "broker.toml"]).good();
     assert!(out.starts_with("broker.toml is good\n"), "{out}");
-    assert!(out.contains(&format!("inner  {address}  login judges who may connect")), "{out}");
-    assert!(out.contains("login  scripts/login.lua  validate_connection"), "{out}");
+    assert!(
+        out.contains(&format!("inner  {address}  login judges who may connect")),
+        "{out}"
+    );
+    assert!(
+        out.contains("login  scripts/login.lua  validate_connection"),
+        "{out}"
+    );
 }
 
 #[test]
 fn paths_start_at_the_folder_of_the_config() {
     let folder = Folder::new();
-    folder.write("etc/broker.toml", "[[plugin]]\npath = \"scripts/login.lua\"\n");
+    folder.write(
+        "etc/broker.toml",
+        "[[plugin]]\npath = \"scripts/login.lua\"\n",
+    );
     folder.write("etc/scripts/login.lua", LOGIN);
     folder.run(&["check", "-c", "etc/broker.toml"]).good();
 }
@@ -41,8 +51,14 @@ fn a_listener_for_others_needs_a_login_plugin_that_it_asks_or_an_explicit_true()
         (format!("{public}allow_anonymous = false\n"), 64),
         (format!("{public}allow_anonymous = true\n"), 0),
         (format!("{public}{plugin}"), 0),
-        (format!("{public}{inner}{plugin}listeners = [\"outer\"]\n"), 0),
-        (format!("{public}{inner}{plugin}listeners = [\"inner\"]\n"), 64),
+        (
+            format!("{public}{inner}{plugin}listeners = [\"outer\"]\n"),
+            0,
+        ),
+        (
+            format!("{public}{inner}{plugin}listeners = [\"inner\"]\n"),
+            64,
+        ),
         (format!("{inner}allow_anonymous = false\n"), 0),
     ] {
         let folder = Folder::new();

@@ -77,7 +77,11 @@ pub(crate) struct Ended {
 
 impl Ended {
     fn of(command: &mut Command) -> Self {
-        let Output { status, stdout, stderr } = command.output().expect("the binary runs");
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = command.output().expect("the binary runs");
         Self {
             code: status.code().expect("an exit code"),
             out: String::from_utf8(stdout).expect("UTF-8"),

@@ -27,10 +27,17 @@ fn scripts_lines_are_messages_of_the_target_plugin() {
 fn the_pretty_form_has_them_verbatim_too() {
     let folder = Folder::with_config("[[plugin]]\npath = \"talker.lua\"\n");
     folder.write("talker.lua", TALKER);
-    let variables = [("HOOKMQ__LOG__FORMAT", "pretty"), ("HOOKMQ__LOG__LEVEL", "warn,plugin=debug")];
+    let variables = [
+        ("HOOKMQ__LOG__FORMAT", "pretty"),
+        ("HOOKMQ__LOG__LEVEL", "warn,plugin=debug"),
+    ];
     let mut running = Running::start_with(&folder, &["-c", "broker.toml"], &[variables[0]]);
     running.connect("甲");
-    assert!(running.wait_for("ClientId").ends_with(" INFO  [talker] 客户端已连接.ClientId:【甲】 (talker.lua:3)"));
+    assert!(
+        running
+            .wait_for("ClientId")
+            .ends_with(" INFO  [talker] 客户端已连接.ClientId:【甲】 (talker.lua:3)")
+    );
 }
 
 #[test]
@@ -46,7 +53,10 @@ fn the_level_can_be_set_by_target() {
 #[test]
 fn a_reader_of_the_log_that_goes_away_takes_nothing_with_it() {
     let folder = Folder::with_config("[[plugin]]\npath = \"talker.lua\"\n");
-    folder.write("talker.lua", &TALKER.replace("client_connected", "validate_connection"));
+    folder.write(
+        "talker.lua",
+        &TALKER.replace("client_connected", "validate_connection"),
+    );
     let mut running = Running::start(&folder);
     running.stop_reading();
     for _ in 0..20 {

@@ -37,12 +37,19 @@ fn tests_of_scripts_are_run_and_counted() {
     folder.write("scripts/a.lua", "local M = {}\nfunction M.intercept_publish(topic)\n  return broker.drop()\nend\nreturn M\n");
     let good = "test(\"drops\", function(t)\n  t.eq(t.call(\"intercept_publish\", { topic = \"x\" }).kind, \"drop\")\nend)\n";
     folder.write("scripts/a_test.lua", good);
-    for arguments in [&["plugin", "test", "scripts"][..], &["plugin", "test", "scripts/a.lua"], &["plugin", "test", "scripts/a_test.lua"]] {
+    for arguments in [
+        &["plugin", "test", "scripts"][..],
+        &["plugin", "test", "scripts/a.lua"],
+        &["plugin", "test", "scripts/a_test.lua"],
+    ] {
         let out = folder.run(arguments).good();
         assert!(out.contains("ok      drops"), "{out}");
         assert!(out.ends_with("1 passed, 0 failed\n"), "{out}");
     }
-    folder.write("scripts/a_test.lua", &format!("{good}test(\"is wrong\", function(t)\n  t.eq(1, 2)\nend)\n"));
+    folder.write(
+        "scripts/a_test.lua",
+        &format!("{good}test(\"is wrong\", function(t)\n  t.eq(1, 2)\nend)\n"),
+    );
     let ended = folder.run(&["plugin", "test", "scripts"]);
     assert_eq!(ended.code, 1);
     assert!(ended.out.contains("a_test.lua:5"), "{ended:?}");
@@ -57,7 +64,10 @@ fn tests_run_with_the_limits_of_the_config() {
         "a.lua",
         "local M = {}\nfunction M.intercept_publish(topic)\n  local big = string.rep(\"x\", 4 * 1024 * 1024)\nend\nreturn M\n",
     );
-    folder.write("a_test.lua", "test(\"fits\", function(t)\n  t.call(\"intercept_publish\", { topic = \"x\" })\nend)\n");
+    folder.write(
+        "a_test.lua",
+        "test(\"fits\", function(t)\n  t.call(\"intercept_publish\", { topic = \"x\" })\nend)\n",
+    );
     assert_eq!(folder.run(&["plugin", "test", "a.lua"]).code, 0);
     let ended = folder.run(&["plugin", "test", "-c", "broker.toml"]);
     assert_eq!(ended.code, 1, "{ended:?}");

@@ -27,9 +27,16 @@ impl Running {
     }
 
     /// Runs with these arguments and variables; returns when it listens.
-    pub(crate) fn start_with(folder: &Folder, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+    pub(crate) fn start_with(
+        folder: &Folder,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
         let mut command = folder.command(arguments);
-        command.envs(variables.iter().copied()).stderr(Stdio::piped()).stdout(Stdio::null());
+        command
+            .envs(variables.iter().copied())
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null());
         let mut child = command.spawn().expect("the binary runs");
         let stderr = child.stderr.take().expect("a pipe");
         let (sender, lines) = sync_channel(100_000);
@@ -40,7 +47,12 @@ impl Running {
                 }
             }
         });
-        let mut running = Self { child, lines: Some(lines), seen: Vec::new(), address: ([127, 0, 0, 1], 0).into() };
+        let mut running = Self {
+            child,
+            lines: Some(lines),
+            seen: Vec::new(),
+            address: ([127, 0, 0, 1], 0).into(),
+        };
         let line = running.wait_for("listens on ");
         let (_, rest) = line.split_once("listens on ").expect("what was waited for");
         let (address, _) = rest.split_once(',').expect("a comma behind the address");
@@ -53,7 +65,12 @@ impl Running {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            match self.lines.as_ref().expect("the log is read").recv_timeout(left) {
+            match self
+                .lines
+                .as_ref()
+                .expect("the log is read")
+                .recv_timeout(left)
+            {
                 Ok(line) => {
                     self.seen.push(line.clone());
                     if line.contains(part) {
@@ -89,10 +106,17 @@ impl Running {
         let deadline = Instant::now() + PATIENCE;
         // The pipe closes when the process ends.
         loop {
-            match self.lines.as_ref().expect("the log is read").recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            match self
+                .lines
+                .as_ref()
+                .expect("the log is read")
+                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            {
                 Ok(line) => self.seen.push(line),
                 Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => break,
-                Err(std::sync::mpsc::RecvTimeoutError::Timeout) => panic!("it runs on:\n{}", self.seen.join("\n")),
+                Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {
+                    panic!("it runs on:\n{}", self.seen.join("\n"))
+                }
             }
         }
         self.child.wait().expect("a child can be waited for")
@@ -101,7 +125,9 @@ impl Running {
     /// Connects as this client with 3.1.1; the return code of the CONNACK.
     pub(crate) fn connect(&self, client_id: &str) -> u8 {
         let mut stream = self.open();
-        stream.write_all(&connect(4, client_id)).expect("CONNECT is sent");
+        stream
+            .write_all(&connect(4, client_id))
+            .expect("CONNECT is sent");
         let mut answer = [0; 4];
         stream.read_exact(&mut answer).expect("CONNACK");
         answer[3]
@@ -110,7 +136,9 @@ impl Running {
     /// Connects as this client with 5.0, and stays.
     pub(crate) fn stay(&self, client_id: &str) -> TcpStream {
         let mut stream = self.open();
-        stream.write_all(&connect(5, client_id)).expect("CONNECT is sent");
+        stream
+            .write_all(&connect(5, client_id))
+            .expect("CONNECT is sent");
         let mut head = [0; 2];
         stream.read_exact(&mut head).expect("CONNACK");
         assert_eq!(head[0], 0x20);
@@ -122,7 +150,9 @@ impl Running {
 
     fn open(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).expect("it listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
+        stream
+            .set_read_timeout(Some(PATIENCE))
+            .expect("a timeout can be set");
         stream
     }
 }

@@ -14,7 +14,12 @@ fn without_a_config_it_serves_this_machine_and_says_what_to_try() {
     let folder = Folder::new();
     let variables = [FREE[0], ("HOOKMQ__LOG__FORMAT", "pretty")];
     let mut running = Running::start_with(&folder, &[], &variables);
-    assert!(running.seen.iter().any(|line| line.contains("anybody may connect")));
+    assert!(
+        running
+            .seen
+            .iter()
+            .any(|line| line.contains("anybody may connect"))
+    );
     running.wait_for(" sub --port ");
     running.wait_for(" pub --port ");
     running.wait_for(" --plugin hello.lua");
@@ -32,19 +37,27 @@ fn both_signals_stop_cleanly_and_clients_are_told() {
         let mut client = running.stay("a");
         running.signal(signal);
         let mut last_words = Vec::new();
-        client.read_to_end(&mut last_words).expect("the connection is closed in order");
+        client
+            .read_to_end(&mut last_words)
+            .expect("the connection is closed in order");
         // DISCONNECT with Reason Code 0x8B Server shutting down.
         assert_eq!(last_words.first(), Some(&0xe0), "{last_words:?}");
         assert_eq!(last_words.get(2), Some(&0x8b), "{last_words:?}");
         assert_eq!(running.ended().code(), Some(0), "{signal}");
-        assert!(running.seen.iter().any(|line| line.contains("\"stopped\"")), "{:?}", running.seen);
+        assert!(
+            running.seen.iter().any(|line| line.contains("\"stopped\"")),
+            "{:?}",
+            running.seen
+        );
     }
 }
 
 #[test]
 fn a_second_signal_ends_it_at_once() {
     // A client that reads nothing holds the stop up, as its outbox cannot be written.
-    let folder = Folder::with_config("[limits]\nstop_within = \"1h\"\n[[plugin]]\npath = \"slow.lua\"\ntimeout = \"60s\"\n");
+    let folder = Folder::with_config(
+        "[limits]\nstop_within = \"1h\"\n[[plugin]]\npath = \"slow.lua\"\ntimeout = \"60s\"\n",
+    );
     folder.write("slow.lua", "local M = {}\nfunction M.broker_stopping()\n  print('here')\n  while true do end\nend\nreturn M\n");
     let mut running = Running::start(&folder);
     running.signal("TERM");
@@ -58,10 +71,18 @@ fn an_address_that_is_taken_is_named_with_its_listener() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("an address");
     let folder = Folder::new();
-    folder.write("broker.toml", &format!("{LISTENER}[[listener]]\nname = \"inner\"\nbind = \"{address}\"\n"));
+    folder.write(
+        "broker.toml",
+        &format!("{LISTENER}[[listener]]\nname = \"inner\"\nbind = \"{address}\"\n"),
+    );
     let ended = folder.run(&["run", "--config", "broker.toml"]);
     assert_eq!(ended.code, 1, "{ended:?}");
-    assert!(ended.err.contains(&format!("listener inner: cannot listen on {address}")), "{ended:?}");
+    assert!(
+        ended
+            .err
+            .contains(&format!("listener inner: cannot listen on {address}")),
+        "{ended:?}"
+    );
 }
 
 #[test]
@@ -70,6 +91,9 @@ fn a_bad_config_starts_nothing() {
     for arguments in [&["run", "-c", "broker.toml"][..], &["-c", "broker.toml"]] {
         let ended = folder.run(arguments);
         assert_eq!(ended.code, 64);
-        assert!(ended.err.contains("did you mean \"maximum_sessions\"?"), "{ended:?}");
+        assert!(
+            ended.err.contains("did you mean \"maximum_sessions\"?"),
+            "{ended:?}"
+        );
     }
 }
