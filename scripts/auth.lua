@@ -93,6 +93,9 @@ end
 
 -- The pattern with the client's names in it. A level with nobody's name becomes `nobody`, or, if that is nil, makes the pattern void.
 local function expand(pattern, names, nobody)
+	if not string.find(pattern, "%", 1, true) then
+		return pattern
+	end
 	local levels = broker.topic.levels(pattern)
 	for at, level in levels do
 		for letter in string.gmatch(level, "%%([cu])") do
