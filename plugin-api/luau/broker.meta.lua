@@ -152,25 +152,25 @@
 ---The event of `broker_started`, as a handler's `msg`. All listeners are bound.
 ---@class broker.BrokerStartedEvent
 ---@field endpoint? string Remote address of the client, `ip:port`; for `broker_...` hooks the first listener's bound address.
----@field sequence number Counts the notices about one client without gaps, from 1; notices about the broker count for themselves.
+---@field sequence number Counts the notices about one client that this plugin is told, from 1; a gap means that some were lost to a full queue. Notices about the broker count for themselves.
 ---@field timestamp number Milliseconds since 1970-01-01 UTC.
 
 ---The event of `broker_stopping`, as a handler's `msg`. A stop was asked for; clients are still connected.
 ---@class broker.BrokerStoppingEvent
 ---@field endpoint? string Remote address of the client, `ip:port`; for `broker_...` hooks the first listener's bound address.
----@field sequence number Counts the notices about one client without gaps, from 1; notices about the broker count for themselves.
+---@field sequence number Counts the notices about one client that this plugin is told, from 1; a gap means that some were lost to a full queue. Notices about the broker count for themselves.
 ---@field timestamp number Milliseconds since 1970-01-01 UTC.
 
 ---The event of `broker_stopped`, as a handler's `msg`. The last client is gone.
 ---@class broker.BrokerStoppedEvent
 ---@field endpoint? string Remote address of the client, `ip:port`; for `broker_...` hooks the first listener's bound address.
----@field sequence number Counts the notices about one client without gaps, from 1; notices about the broker count for themselves.
+---@field sequence number Counts the notices about one client that this plugin is told, from 1; a gap means that some were lost to a full queue. Notices about the broker count for themselves.
 ---@field timestamp number Milliseconds since 1970-01-01 UTC.
 
 ---The event of `config_reloaded`, as a handler's `msg`. A new set of plugins or a new configuration is live.
 ---@class broker.ConfigReloadedEvent
 ---@field generation number Number of the plugin set, one more at every reload.
----@field sequence number Counts the notices about one client without gaps, from 1; notices about the broker count for themselves.
+---@field sequence number Counts the notices about one client that this plugin is told, from 1; a gap means that some were lost to a full queue. Notices about the broker count for themselves.
 ---@field timestamp number Milliseconds since 1970-01-01 UTC.
 
 ---The event of `validate_connection`, as a handler's `msg`. CONNECT is decoded and CONNACK not yet sent.
@@ -224,7 +224,7 @@
 ---@field endpoint? string Remote address of the client, `ip:port`; for `broker_...` hooks the first listener's bound address.
 ---@field listener? string Name of the listener that accepted the connection.
 ---@field protocol_version? number 4 for MQTT 3.1.1, 5 for MQTT 5.0.
----@field sequence number Counts the notices about one client without gaps, from 1; notices about the broker count for themselves.
+---@field sequence number Counts the notices about one client that this plugin is told, from 1; a gap means that some were lost to a full queue. Notices about the broker count for themselves.
 ---@field timestamp number Milliseconds since 1970-01-01 UTC.
 
 ---The event of `client_disconnected`, as a handler's `msg`. The Network Connection of a connected client is gone.
@@ -239,7 +239,7 @@
 ---@field endpoint? string Remote address of the client, `ip:port`; for `broker_...` hooks the first listener's bound address.
 ---@field listener? string Name of the listener that accepted the connection.
 ---@field protocol_version? number 4 for MQTT 3.1.1, 5 for MQTT 5.0.
----@field sequence number Counts the notices about one client without gaps, from 1; notices about the broker count for themselves.
+---@field sequence number Counts the notices about one client that this plugin is told, from 1; a gap means that some were lost to a full queue. Notices about the broker count for themselves.
 ---@field timestamp number Milliseconds since 1970-01-01 UTC.
 
 ---The event of `session_created`, as a handler's `msg`. A new Session exists.
@@ -249,7 +249,7 @@
 ---@field session_expiry_interval number Seconds that the Session outlives its Network Connection; 0 ends with it, 4 294 967 295 never ends.
 ---@field n_queued number Messages that wait in the Session.
 ---@field n_subscriptions number Subscriptions that the Session holds.
----@field sequence number Counts the notices about one client without gaps, from 1; notices about the broker count for themselves.
+---@field sequence number Counts the notices about one client that this plugin is told, from 1; a gap means that some were lost to a full queue. Notices about the broker count for themselves.
 ---@field timestamp number Milliseconds since 1970-01-01 UTC.
 
 ---The event of `session_resumed`, as a handler's `msg`. A client came back to its Session.
@@ -259,7 +259,7 @@
 ---@field session_expiry_interval number Seconds that the Session outlives its Network Connection; 0 ends with it, 4 294 967 295 never ends.
 ---@field n_queued number Messages that wait in the Session.
 ---@field n_subscriptions number Subscriptions that the Session holds.
----@field sequence number Counts the notices about one client without gaps, from 1; notices about the broker count for themselves.
+---@field sequence number Counts the notices about one client that this plugin is told, from 1; a gap means that some were lost to a full queue. Notices about the broker count for themselves.
 ---@field timestamp number Milliseconds since 1970-01-01 UTC.
 
 ---The event of `session_taken_over`, as a handler's `msg`. A second connection with the same Client Identifier took the Session.
@@ -270,7 +270,7 @@
 ---@field session_expiry_interval number Seconds that the Session outlives its Network Connection; 0 ends with it, 4 294 967 295 never ends.
 ---@field n_queued number Messages that wait in the Session.
 ---@field n_subscriptions number Subscriptions that the Session holds.
----@field sequence number Counts the notices about one client without gaps, from 1; notices about the broker count for themselves.
+---@field sequence number Counts the notices about one client that this plugin is told, from 1; a gap means that some were lost to a full queue. Notices about the broker count for themselves.
 ---@field timestamp number Milliseconds since 1970-01-01 UTC.
 
 ---The event of `session_offline`, as a handler's `msg`. The Network Connection is gone and the Session stays.
@@ -280,7 +280,7 @@
 ---@field session_expiry_interval number Seconds that the Session outlives its Network Connection; 0 ends with it, 4 294 967 295 never ends.
 ---@field n_queued number Messages that wait in the Session.
 ---@field n_subscriptions number Subscriptions that the Session holds.
----@field sequence number Counts the notices about one client without gaps, from 1; notices about the broker count for themselves.
+---@field sequence number Counts the notices about one client that this plugin is told, from 1; a gap means that some were lost to a full queue. Notices about the broker count for themselves.
 ---@field timestamp number Milliseconds since 1970-01-01 UTC.
 
 ---The event of `session_expired`, as a handler's `msg`. The Session Expiry Interval has passed.
@@ -290,7 +290,7 @@
 ---@field session_expiry_interval number Seconds that the Session outlives its Network Connection; 0 ends with it, 4 294 967 295 never ends.
 ---@field n_queued number Messages that wait in the Session.
 ---@field n_subscriptions number Subscriptions that the Session holds.
----@field sequence number Counts the notices about one client without gaps, from 1; notices about the broker count for themselves.
+---@field sequence number Counts the notices about one client that this plugin is told, from 1; a gap means that some were lost to a full queue. Notices about the broker count for themselves.
 ---@field timestamp number Milliseconds since 1970-01-01 UTC.
 
 ---The event of `session_deleted`, as a handler's `msg`. The Session State is removed.
@@ -301,7 +301,7 @@
 ---@field session_expiry_interval number Seconds that the Session outlives its Network Connection; 0 ends with it, 4 294 967 295 never ends.
 ---@field n_queued number Messages that wait in the Session.
 ---@field n_subscriptions number Subscriptions that the Session holds.
----@field sequence number Counts the notices about one client without gaps, from 1; notices about the broker count for themselves.
+---@field sequence number Counts the notices about one client that this plugin is told, from 1; a gap means that some were lost to a full queue. Notices about the broker count for themselves.
 ---@field timestamp number Milliseconds since 1970-01-01 UTC.
 
 ---The event of `intercept_subscription`, as a handler's `msg`. Once per Topic Filter of a SUBSCRIBE, in the packet's order, Shared Subscriptions too.
@@ -349,7 +349,7 @@
 ---@field endpoint? string Remote address of the client, `ip:port`; for `broker_...` hooks the first listener's bound address.
 ---@field listener? string Name of the listener that accepted the connection.
 ---@field protocol_version? number 4 for MQTT 3.1.1, 5 for MQTT 5.0.
----@field sequence number Counts the notices about one client without gaps, from 1; notices about the broker count for themselves.
+---@field sequence number Counts the notices about one client that this plugin is told, from 1; a gap means that some were lost to a full queue. Notices about the broker count for themselves.
 ---@field timestamp number Milliseconds since 1970-01-01 UTC.
 
 ---The event of `intercept_unsubscription`, as a handler's `msg`. Once per Topic Filter of an UNSUBSCRIBE, in the packet's order.
@@ -370,7 +370,7 @@
 ---@field endpoint? string Remote address of the client, `ip:port`; for `broker_...` hooks the first listener's bound address.
 ---@field listener? string Name of the listener that accepted the connection.
 ---@field protocol_version? number 4 for MQTT 3.1.1, 5 for MQTT 5.0.
----@field sequence number Counts the notices about one client without gaps, from 1; notices about the broker count for themselves.
+---@field sequence number Counts the notices about one client that this plugin is told, from 1; a gap means that some were lost to a full queue. Notices about the broker count for themselves.
 ---@field timestamp number Milliseconds since 1970-01-01 UTC.
 
 ---The event of `intercept_inbound_packet`, as a handler's `msg`. A packet is decoded, CONNECT included.
@@ -498,7 +498,7 @@
 ---@field response_topic? string Topic Name for a response.
 ---@field correlation_data? string Handed back with the response.
 ---@field user_properties broker.UserProperties User Properties of the packet or message, in order; names may repeat.
----@field sequence number Counts the notices about one client without gaps, from 1; notices about the broker count for themselves.
+---@field sequence number Counts the notices about one client that this plugin is told, from 1; a gap means that some were lost to a full queue. Notices about the broker count for themselves.
 ---@field timestamp number Milliseconds since 1970-01-01 UTC.
 
 ---The event of `message_overwritten`, as a handler's `msg`. The oldest message of a full queue made room for a new one.
@@ -518,7 +518,7 @@
 ---@field response_topic? string Topic Name for a response.
 ---@field correlation_data? string Handed back with the response.
 ---@field user_properties broker.UserProperties User Properties of the packet or message, in order; names may repeat.
----@field sequence number Counts the notices about one client without gaps, from 1; notices about the broker count for themselves.
+---@field sequence number Counts the notices about one client that this plugin is told, from 1; a gap means that some were lost to a full queue. Notices about the broker count for themselves.
 ---@field timestamp number Milliseconds since 1970-01-01 UTC.
 
 ---The event of `message_not_consumed`, as a handler's `msg`. No Session received the message.
@@ -537,7 +537,7 @@
 ---@field response_topic? string Topic Name for a response.
 ---@field correlation_data? string Handed back with the response.
 ---@field user_properties broker.UserProperties User Properties of the packet or message, in order; names may repeat.
----@field sequence number Counts the notices about one client without gaps, from 1; notices about the broker count for themselves.
+---@field sequence number Counts the notices about one client that this plugin is told, from 1; a gap means that some were lost to a full queue. Notices about the broker count for themselves.
 ---@field timestamp number Milliseconds since 1970-01-01 UTC.
 
 ---The event of `message_dropped`, as a handler's `msg`. A message, or one receiver's copy of it, was lost; `reason` says why.
@@ -559,7 +559,7 @@
 ---@field response_topic? string Topic Name for a response.
 ---@field correlation_data? string Handed back with the response.
 ---@field user_properties broker.UserProperties User Properties of the packet or message, in order; names may repeat.
----@field sequence number Counts the notices about one client without gaps, from 1; notices about the broker count for themselves.
+---@field sequence number Counts the notices about one client that this plugin is told, from 1; a gap means that some were lost to a full queue. Notices about the broker count for themselves.
 ---@field timestamp number Milliseconds since 1970-01-01 UTC.
 
 ---The event of `message_expired`, as a handler's `msg`. A waiting message was dropped because its Message Expiry Interval has passed.
@@ -579,7 +579,7 @@
 ---@field response_topic? string Topic Name for a response.
 ---@field correlation_data? string Handed back with the response.
 ---@field user_properties broker.UserProperties User Properties of the packet or message, in order; names may repeat.
----@field sequence number Counts the notices about one client without gaps, from 1; notices about the broker count for themselves.
+---@field sequence number Counts the notices about one client that this plugin is told, from 1; a gap means that some were lost to a full queue. Notices about the broker count for themselves.
 ---@field timestamp number Milliseconds since 1970-01-01 UTC.
 
 ---The event of `message_acknowledged`, as a handler's `msg`. The receiver sent PUBACK or PUBCOMP, or a PUBREC that refuses.
@@ -601,7 +601,7 @@
 ---@field response_topic? string Topic Name for a response.
 ---@field correlation_data? string Handed back with the response.
 ---@field user_properties broker.UserProperties User Properties of the packet or message, in order; names may repeat.
----@field sequence number Counts the notices about one client without gaps, from 1; notices about the broker count for themselves.
+---@field sequence number Counts the notices about one client that this plugin is told, from 1; a gap means that some were lost to a full queue. Notices about the broker count for themselves.
 ---@field timestamp number Milliseconds since 1970-01-01 UTC.
 
 ---The event of `load_retained`, as a handler's `msg`. At start, before listeners are bound.
@@ -623,13 +623,13 @@
 ---@field response_topic? string Topic Name for a response.
 ---@field correlation_data? string Handed back with the response.
 ---@field user_properties broker.UserProperties User Properties of the packet or message, in order; names may repeat.
----@field sequence number Counts the notices about one client without gaps, from 1; notices about the broker count for themselves.
+---@field sequence number Counts the notices about one client that this plugin is told, from 1; a gap means that some were lost to a full queue. Notices about the broker count for themselves.
 ---@field timestamp number Milliseconds since 1970-01-01 UTC.
 
 ---The event of `retained_cleared`, as a handler's `msg`. All retained messages were removed at once.
 ---@class broker.RetainedClearedEvent
 ---@field n_messages number How many messages.
----@field sequence number Counts the notices about one client without gaps, from 1; notices about the broker count for themselves.
+---@field sequence number Counts the notices about one client that this plugin is told, from 1; a gap means that some were lost to a full queue. Notices about the broker count for themselves.
 ---@field timestamp number Milliseconds since 1970-01-01 UTC.
 
 ---The event of `intercept_will`, as a handler's `msg`. A Will Message is due, before it takes the way of every message.

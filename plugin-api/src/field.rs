@@ -115,7 +115,7 @@ fields! {
     NSubscriptions n_subscriptions Integer always "Subscriptions that the Session holds.";
     Plugin plugin Text optional "Name of the plugin that caused it.";
     Generation generation Integer always "Number of the plugin set, one more at every reload.";
-    Sequence sequence Integer always "Counts the notices about one client without gaps, from 1; notices about the broker count for themselves.";
+    Sequence sequence Integer always "Counts the notices about one client that this plugin is told, from 1; a gap means that some were lost to a full queue. Notices about the broker count for themselves.";
     Timestamp timestamp Integer always "Milliseconds since 1970-01-01 UTC.";
     Subscriptions subscriptions Records always "Subscriptions of the Session." [TopicFilter Qos NoLocal RetainAsPublished RetainHandling SubscriptionIdentifier];
     Messages messages Records always "Messages, oldest first." [Topic Payload Qos Retain PayloadFormat MessageExpiryInterval ContentType ResponseTopic CorrelationData UserProperties SenderClientId];

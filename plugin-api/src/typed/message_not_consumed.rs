@@ -116,7 +116,7 @@ impl<'a> MessageNotConsumed<'a> {
         view::pairs(self.get(Field::UserProperties))
     }
 
-    /// Counts the notices about one client without gaps, from 1; notices about the broker count for themselves.
+    /// Counts the notices about one client that this plugin is told, from 1; a gap means that some were lost to a full queue. Notices about the broker count for themselves.
     #[must_use]
     pub fn sequence(&self) -> u64 {
         view::number(self.get(Field::Sequence))
