@@ -18,6 +18,8 @@ use crate::message::{Message, MessageProperties, Source};
 use crate::router::{Budget, Cursor, Progress};
 use crate::session::SessionRef;
 
+/// Longest text and binary data that a packet can carry, in bytes.
+const MAXIMUM_TEXT: usize = 65_535;
 /// Retained messages that one query gives at most.
 const MAXIMUM_RETAINED_PER_QUERY: usize = 10_000;
 /// Topics that one query looks at, at most: some milliseconds.
@@ -296,6 +298,21 @@ fn message_of(inner: &Inner, message: OutgoingMessage, depth: u8) -> Result<Mess
         .map_err(|_| HostError::Argument("qos", format!("{} is not 0, 1 or 2", message.qos)))?;
     let user_properties = crate::event::user_properties(&message.user_properties)
         .map_err(|why| HostError::Argument("user_properties", why))?;
+    if let Some(content_type) = &message.content_type {
+        check_text("content_type", content_type)?;
+    }
+    if let Some(response_topic) = &message.response_topic {
+        TopicName::check(response_topic)
+            .map_err(|error| HostError::Argument("response_topic", error.to_string()))?;
+    }
+    if message
+        .correlation_data
+        .as_ref()
+        .is_some_and(|data| data.len() > MAXIMUM_TEXT)
+    {
+        let why = format!("over {MAXIMUM_TEXT} bytes");
+        return Err(HostError::Argument("correlation_data", why));
+    }
     let properties = MessageProperties {
         payload_format: None,
         content_type: message.content_type,
@@ -317,6 +334,20 @@ fn message_of(inner: &Inner, message: OutgoingMessage, depth: u8) -> Result<Mess
         sender: None,
         source: Source::Plugin { depth },
     })
+}
+
+/// A text that a packet can carry [MQTT-1.5.4-2].
+fn check_text(name: &'static str, text: &str) -> Result<(), HostError> {
+    if text.len() > MAXIMUM_TEXT {
+        return Err(HostError::Argument(
+            name,
+            format!("over {MAXIMUM_TEXT} bytes"),
+        ));
+    }
+    if text.contains('\0') {
+        return Err(HostError::Argument(name, "has U+0000".to_owned()));
+    }
+    Ok(())
 }
 
 pub(crate) fn client_view(client: &ClientInfo) -> ClientView {

@@ -464,6 +464,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 }
                 let chain = self.protocol.inner.hooks.chain();
                 self.protocol.replay(&chain, crate::now());
+                // They noted output for this very Session, and who notes it must wake it: else nobody wakes it any more.
+                self.protocol.end_turn();
                 look = true;
                 continue;
             }

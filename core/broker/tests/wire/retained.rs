@@ -85,6 +85,24 @@ async fn a_retained_message_on_its_way_to_a_subscription_is_asked_about_as_such(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_subscriber_that_got_retained_messages_goes_on_getting_new_ones() {
+    let server = Server::with([]).await;
+    let mut sender = server.client("s").await;
+    sender.publish(retained("t", "kept")).await;
+    let mut receiver = server.client("r").await;
+    receiver.subscribe("#", QoS::AtLeastOnce).await;
+    receiver
+        .gets("PUBLISH topic='t' qos=0 retain payload='kept'")
+        .await;
+    for payload in ["1", "2"] {
+        sender.publish(message("t", payload)).await;
+        receiver
+            .gets(&format!("PUBLISH topic='t' qos=0 payload='{payload}'"))
+            .await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_plugin_can_filter_and_change_retained_messages_per_receiver() {
     let rules = plugin(Closures::new("rules").on_intercept_enqueue(|event| {
         match (event.source(), event.topic()) {

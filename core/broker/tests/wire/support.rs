@@ -218,7 +218,7 @@ impl Client {
             let got = self.line().await;
             assert!(
                 got == expected,
-                "at {place}:\n     got {got}\nexpected {expected}"
+                "at {place}:\n     got {got:.2000}\nexpected {expected:.2000}"
             );
         }
     }
@@ -229,7 +229,7 @@ impl Client {
         let place = std::panic::Location::caller();
         async move {
             let got = self.next(Duration::from_millis(1)).await;
-            assert!(got == "nothing", "at {place}: got {got}");
+            assert!(got == "nothing", "at {place}: got {got:.2000}");
         }
     }
 
@@ -239,7 +239,7 @@ impl Client {
         let place = std::panic::Location::caller();
         async move {
             let got = self.line().await;
-            assert!(got == "end", "at {place}: got {got}");
+            assert!(got == "end", "at {place}: got {got:.2000}");
             self.served
                 .await
                 .expect("the connection's task does not panic");
@@ -471,7 +471,10 @@ fn difference(got: &[String], expected: &[&str]) -> String {
             expected.get(at).copied().unwrap_or("-"),
         );
         let mark = if got == expected { ' ' } else { '!' };
-        let _ = writeln!(text, "{mark}     got {got}\n{mark}expected {expected}");
+        let _ = writeln!(
+            text,
+            "{mark}     got {got:.2000}\n{mark}expected {expected:.2000}"
+        );
     }
     text
 }
