@@ -117,10 +117,6 @@ impl Turn {
 }
 
 impl Inner {
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "made in one place, of parts that have their own settings"
-    )]
     pub(crate) fn new(
         session_settings: SessionSettings,
         hooks: Hooks,

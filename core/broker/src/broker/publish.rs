@@ -408,8 +408,8 @@ impl Inner {
             (copy.qos, copy.retain) = (delivery.qos, delivery.retain);
             let mut draft =
                 MessageDraft::new(Hook::InterceptEnqueue, origin, copy, &self.session_settings)
-                    .from_sender(offer.sender())
-                    .to_receiver(receiver);
+                    .sent_by(offer.sender())
+                    .for_receiver(receiver);
             let scope = Scope {
                 client_id: to.0.client_id(),
                 listener: client.as_ref().map_or("", |client| &client.listener),
@@ -648,10 +648,6 @@ impl Inner {
     }
 
     /// A message, or one receiver's copy, is lost: counted by reason, and told.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one call says all there is to say about a loss"
-    )]
     pub(crate) fn notify_dropped(
         &self,
         publish: &Publish<'_>,

@@ -117,13 +117,13 @@ impl<'a> MessageDraft<'a> {
     }
 
     /// The publisher, where its client is not at hand.
-    pub(crate) fn from_sender(mut self, sender: Option<&'a ClientId>) -> Self {
+    pub(crate) fn sent_by(mut self, sender: Option<&'a ClientId>) -> Self {
         self.sender = sender;
         self
     }
 
     /// One receiver's copy.
-    pub(crate) fn to_receiver(mut self, receiver: Receiver<'a>) -> Self {
+    pub(crate) fn for_receiver(mut self, receiver: Receiver<'a>) -> Self {
         self.receiver = Some(receiver);
         self
     }

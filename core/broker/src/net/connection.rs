@@ -52,7 +52,7 @@ pub(crate) async fn run<S: AsyncRead + AsyncWrite + Unpin + Send>(
         return;
     };
     let gone = GoneAtEnd(Arc::clone(&connection.protocol.control));
-    let end = Box::new(connection.serve().await);
+    let end = connection.serve().await;
     let left = Box::pin(connection.close(end)).await;
     drop(gone);
     if let Some(stream) = left {
@@ -317,7 +317,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     }
 
     /// Turns, until the connection ends.
-    async fn serve(&mut self) -> End {
+    async fn serve(&mut self) -> Box<End> {
         // What waited in the Session goes out with CONNACK.
         self.protocol.entry.session.0.mark_output();
         loop {
@@ -329,13 +329,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                         return end;
                     }
                 }
-                Step::End(end) => return *end,
+                Step::End(end) => return end,
             }
         }
     }
 
     /// One packet that may await; a kick cuts it short.
-    async fn handle_awaiting(&mut self, frame: BytesMut) -> Result<(), End> {
+    async fn handle_awaiting(&mut self, frame: BytesMut) -> Result<(), Box<End>> {
         let control = Arc::clone(&self.protocol.control);
         let chain = self.protocol.inner.hooks.chain();
         let handled = self.protocol.handle_awaiting(&chain, &frame, crate::now());
@@ -348,11 +348,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
 
     fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<Step> {
         if let Some(kick) = self.protocol.control.kicked() {
-            return Poll::Ready(Step::End(Box::new(End::kicked(kick))));
+            return Poll::Ready(Step::End(End::kicked(kick)));
         }
         loop {
             if let Err(end) = self.poll_output(context) {
-                return Poll::Ready(Step::End(Box::new(end)));
+                return Poll::Ready(Step::End(end));
             }
             // A client that does not read is not listened to: its answers would pile up.
             let may_read = self.write.len() < self.protocol.inner.session_settings.outbox_bytes;
@@ -367,7 +367,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 Poll::Ready(Ok(None)) => self.protocol.end_turn(),
                 Poll::Ready(Err(end)) => {
                     self.protocol.end_turn();
-                    return Poll::Ready(Step::End(Box::new(end)));
+                    return Poll::Ready(Step::End(end));
                 }
                 Poll::Pending => break,
             }
@@ -376,7 +376,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     }
 
     /// Steps 1 and 2: reads once and handles every whole packet. `Ok(None)`: look again.
-    fn poll_input(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Step>, End>> {
+    fn poll_input(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Step>, Box<End>>> {
         // What came behind a packet that had to wait.
         if !self.inbound.is_empty() {
             let bytes = std::mem::take(&mut self.inbound);
@@ -423,7 +423,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     }
 
     /// Handles whole packets from the front; gives how many bytes are done with.
-    fn handle(&mut self, bytes: &[u8]) -> Result<(usize, Option<Step>), End> {
+    fn handle(&mut self, bytes: &[u8]) -> Result<(usize, Option<Step>), Box<End>> {
         let now = crate::now();
         let chain = self.protocol.inner.hooks.chain();
         let maximum = self.protocol.inner.session_settings.maximum_packet_size;
@@ -443,7 +443,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     }
 
     /// Step 11: answers, then the Session's outbox, then retained messages, as the socket takes them.
-    fn poll_output(&mut self, context: &mut Context<'_>) -> Result<(), End> {
+    fn poll_output(&mut self, context: &mut Context<'_>) -> Result<(), Box<End>> {
         let mut look = self.protocol.entry.session.0.poll_output(context.waker());
         loop {
             if !self.protocol.replies.is_empty() {
@@ -563,8 +563,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             copy,
             &inner.session_settings,
         )
-        .from_sender(message.sender.as_ref())
-        .to_receiver(receiver);
+        .sent_by(message.sender.as_ref())
+        .for_receiver(receiver);
         let scope = Scope {
             client_id: &client.client_id,
             listener: &client.listener,
@@ -640,7 +640,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             if due <= crate::now() {
                 let end =
                     End::by_broker(ReasonCode::KeepAliveTimeout, DisconnectType::NotClean, None);
-                return Poll::Ready(Step::End(Box::new(end)));
+                return Poll::Ready(Step::End(end));
             }
             // A client that only pings needs no memory of its topics.
             self.protocol.turn.forget_routes();

@@ -67,10 +67,10 @@ impl End {
         reason: ReasonCode,
         kind: DisconnectType,
         reason_string: Option<String>,
-    ) -> Self {
+    ) -> Box<Self> {
         let mut disconnect = Disconnect::new(reason);
         disconnect.reason_string.clone_from(&reason_string);
-        Self {
+        Box::new(Self {
             disconnect: Some(disconnect),
             ended: Ended {
                 kind,
@@ -80,18 +80,17 @@ impl End {
                 forget_will: false,
                 session_expiry_interval: None,
             },
-        }
+        })
     }
 
     /// The connection was lost.
-    pub(crate) fn lost() -> Self {
-        Self {
-            disconnect: None,
-            ..Self::by_broker(ReasonCode::UnspecifiedError, DisconnectType::NotClean, None)
-        }
+    pub(crate) fn lost() -> Box<Self> {
+        let mut end = Self::by_broker(ReasonCode::UnspecifiedError, DisconnectType::NotClean, None);
+        end.disconnect = None;
+        end
     }
 
-    pub(crate) fn kicked(kick: Kick) -> Self {
+    pub(crate) fn kicked(kick: Kick) -> Box<Self> {
         let mut end = Self::by_broker(kick.reason, kick.kind, kick.reason_string);
         if let Some(disconnect) = &mut end.disconnect {
             disconnect.server_reference = kick.server_reference;
@@ -99,7 +98,7 @@ impl End {
         end
     }
 
-    fn rejected(inner: &Inner, explained: &Explained) -> Self {
+    fn rejected(inner: &Inner, explained: &Explained) -> Box<Self> {
         let reason = reason_of(explained, PacketType::Disconnect);
         let mut end = Self::by_broker(
             reason,
@@ -120,9 +119,9 @@ impl End {
     }
 }
 
-impl From<ProtocolError> for End {
+impl From<ProtocolError> for Box<End> {
     fn from(error: ProtocolError) -> Self {
-        Self::by_broker(
+        End::by_broker(
             error.reason,
             DisconnectType::NotClean,
             Some(error.to_string()),
@@ -130,9 +129,9 @@ impl From<ProtocolError> for End {
     }
 }
 
-impl From<DecodeError> for End {
+impl From<DecodeError> for Box<End> {
     fn from(error: DecodeError) -> Self {
-        Self::by_broker(
+        End::by_broker(
             error.reason_code(),
             DisconnectType::NotClean,
             Some(error.to_string()),
@@ -182,7 +181,7 @@ impl Protocol {
         chain: &Chain,
         frame: &[u8],
         now: Instant,
-    ) -> Result<Flow, End> {
+    ) -> Result<Flow, Box<End>> {
         let mut packet = codec::decode(frame, self.client.version)?;
         if !chain.listens(Hook::InterceptInboundPacket) {
             return self.handle_packet(chain, packet, frame, now);
@@ -245,7 +244,7 @@ impl Protocol {
         packet: Packet<'_>,
         frame: &[u8],
         now: Instant,
-    ) -> Result<Flow, End> {
+    ) -> Result<Flow, Box<End>> {
         match packet {
             Packet::Publish(publish) => {
                 if chain.awaits(Hook::InterceptPublish) || chain.awaits(Hook::AuthorizePublish) {
@@ -324,7 +323,7 @@ impl Protocol {
         chain: &Chain,
         frame: &[u8],
         now: Instant,
-    ) -> Result<(), End> {
+    ) -> Result<(), Box<End>> {
         match codec::decode(frame, self.client.version)? {
             Packet::Publish(publish) => self.handle_publish(chain, publish, now).await,
             Packet::Subscribe(subscribe) => self.handle_subscribe(chain, subscribe).await,
@@ -339,7 +338,7 @@ impl Protocol {
         chain: &Chain,
         mut publish: Publish<'_>,
         now: Instant,
-    ) -> Result<(), End> {
+    ) -> Result<(), Box<End>> {
         self.n_received += 1;
         if publish.qos > self.maximum_qos {
             return Err(ProtocolError {
@@ -479,7 +478,11 @@ impl Protocol {
         }
     }
 
-    async fn handle_subscribe(&mut self, chain: &Chain, subscribe: Subscribe) -> Result<(), End> {
+    async fn handle_subscribe(
+        &mut self,
+        chain: &Chain,
+        subscribe: Subscribe,
+    ) -> Result<(), Box<End>> {
         let mut answer = SubAck::new(
             subscribe.packet_identifier,
             Vec::with_capacity(subscribe.subscriptions.len()),
@@ -524,7 +527,7 @@ impl Protocol {
         &mut self,
         chain: &Chain,
         unsubscribe: Unsubscribe,
-    ) -> Result<(), End> {
+    ) -> Result<(), Box<End>> {
         let mut answer = UnsubAck::new(
             unsubscribe.packet_identifier,
             Vec::with_capacity(unsubscribe.topic_filters.len()),
@@ -547,7 +550,7 @@ impl Protocol {
     }
 
     /// The client says goodbye [MQTT-3.14.4-2].
-    fn handle_disconnect(&self, disconnect: Disconnect) -> End {
+    fn handle_disconnect(&self, disconnect: Disconnect) -> Box<End> {
         let was_zero = self.entry.state.lock().session_expiry_interval == 0;
         if was_zero
             && disconnect
@@ -561,7 +564,7 @@ impl Protocol {
             }
             .into();
         }
-        End {
+        Box::new(End {
             disconnect: None,
             ended: Ended {
                 kind: DisconnectType::Clean,
@@ -571,7 +574,7 @@ impl Protocol {
                 forget_will: disconnect.reason == ReasonCode::Success,
                 session_expiry_interval: disconnect.session_expiry_interval,
             },
-        }
+        })
     }
 
     /// Hands the next page of retained messages over, as long as nothing else waits; true if there may be more.

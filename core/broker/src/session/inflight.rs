@@ -11,7 +11,8 @@ use hookmq_mqtt::{PacketIdentifier, QoS};
 use super::delivery::Delivery;
 use crate::message::Message;
 
-/// What the receiver must send next.
+/// What the receiver must send next, in the standard's words.
+#[expect(clippy::enum_variant_names, reason = "the packets' names")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Awaits {
     PubAck,
