@@ -44,7 +44,8 @@ local answers = {
 
 -- A client's tab is the time until which it has used up its rate. Each message moves it on by what the message costs, in seconds of
 -- the rate, and time catches up with it. A client whose tab is a whole burst ahead of now is too fast. Tabs are in broker.kv, because
--- a client's messages can come to any VM of this script, and vanish by themselves when time has caught up.
+-- a client's messages can come to any VM of this script, and vanish by themselves a second after time has caught up: keys expire by
+-- milliseconds, and a message can cost less.
 local function is_too_fast(key, cost, burst)
 	local now = broker.time()
 	for _ = 1, 3 do
@@ -54,7 +55,7 @@ local function is_too_fast(key, cost, burst)
 			return true
 		end
 		tab += cost
-		local condition = { expires_in = tab - now, only_if = old, only_if_absent = old == nil }
+		local condition = { expires_in = tab - now + 1, only_if = old, only_if_absent = old == nil }
 		if broker.kv.set(key, string.format("%.6f", tab), condition) then
 			return false
 		end

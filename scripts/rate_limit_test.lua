@@ -46,6 +46,15 @@ test("bytes count as well", function(t)
 	t.eq(passing(t, 10, "ann", string.rep("x", 512)), 1)
 end)
 
+test("a pause shorter than a second is no more than it is", function(t)
+	t.config { messages_per_second = 4, burst = 1 }
+	t.eq(passing(t, 1), 1)
+	t.advance(0.75)
+	t.eq(passing(t, 10), 4)
+	t.advance(0.25)
+	t.eq(passing(t, 10), 1)
+end)
+
 test("a payload larger than a burst passes and has to be made up for", function(t)
 	t.config { messages_per_second = 0, bytes_per_second = 1024, burst = 1 }
 	t.eq(publish(t, "ann", string.rep("x", 4096)).kind, "pass")

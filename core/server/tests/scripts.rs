@@ -1,9 +1,10 @@
 //! The scripts that ship: what their comments promise a reader who copies from them is what the binary takes.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts")
@@ -126,4 +127,56 @@ fn each_script_has_tests_and_stands_in_the_readme() {
         let tests = folder().join(name.replace(".lua", "_test.lua"));
         assert!(tests.is_file(), "{}", tests.display());
     }
+}
+
+/// The broker's keys expire by milliseconds, which the host of a script's own tests does not imitate.
+#[test]
+fn rate_limit_counts_messages_that_cost_less_than_a_millisecond() {
+    let home = tempfile::tempdir().unwrap();
+    let config = home.path().join("broker.toml");
+    let script = folder().canonicalize().unwrap().join("rate_limit.lua");
+    // Six bytes cost 0.6 ms; 4 000 such messages are 24 bursts.
+    let text = format!(
+        "[log]\nformat = \"json\"\n[[listener]]\nbind = \"127.0.0.1:0\"\n[[plugin]]\npath = {}\ngrants = [\"kv\"]\n\
+         [plugin.config]\nmessages_per_second = 0\nbytes_per_second = 10000\nburst = 0.1\n",
+        toml::Value::from(script.to_str().unwrap())
+    );
+    fs::write(&config, text).unwrap();
+    let mut broker = Command::new(env!("CARGO_BIN_EXE_hookmq"));
+    let mut broker = broker
+        .arg("--config")
+        .arg(&config)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(broker.stderr.take().unwrap()).lines();
+    let port = log
+        .by_ref()
+        .find_map(|line| {
+            let line = line.unwrap();
+            let (_, rest) = line.split_once("listens on 127.0.0.1:")?;
+            Some(rest.split_once(',')?.0.to_owned())
+        })
+        .expect("the broker says where it listens");
+
+    let mut publisher = Command::new("mosquitto_pub")
+        .args(["-h", "127.0.0.1", "-p", &port, "-i", "busy", "-t", "a", "-l"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("mosquitto_pub is needed: `cargo xtask test` installs it, and so does `apt-get install mosquitto-clients`");
+    let lines = "sixsix\n".repeat(4_000);
+    publisher
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(lines.as_bytes())
+        .unwrap();
+    assert!(publisher.wait().unwrap().success());
+
+    let id = broker.id().to_string();
+    assert!(Command::new("kill").arg(&id).status().unwrap().success());
+    let rest: Vec<String> = log.map(Result::unwrap).collect();
+    assert!(broker.wait().unwrap().success());
+    let warning = "busy is too fast: more than 10000 bytes per second";
+    assert!(rest.iter().any(|line| line.contains(warning)), "{rest:#?}");
 }
