@@ -160,7 +160,10 @@ end)
 
 test("a missing or empty user name stands for nobody", function(t)
 	for _, username in { false, "" } do
-		t.config { allow_anonymous = true, anonymous = { publish = { "devices/%u/#", "%u", "x%u/a", "open/%c" }, subscribe = { "devices/%u/#" } } }
+		t.config {
+			allow_anonymous = true,
+			anonymous = { publish = { "devices/%u/#", "%u", "x%u/a", "open/%c" }, subscribe = { "devices/%u/#" } },
+		}
 		local fields = { client_id = "c1", username = username or nil }
 		for _, topic in { "devices/", "devices//x", "devices/%u/x", "devices/nil/x", "devices/x", "devices", "x/a", "x%u/a", "%u", "nil" } do
 			fields.topic = topic
@@ -179,7 +182,10 @@ end)
 test("a name with / + # never widens a pattern", function(t)
 	for _, odd in { "+", "#", "a/b", "a/#", "+/x", "a+", "#a", "/", "a/" } do
 		for letter, who in { u = { username = odd }, c = { client_id = odd } } do
-			local rights = { publish = { `devices/%{letter}/x`, `%{letter}` }, subscribe = { `devices/%{letter}/x`, `devices/%{letter}`, `%{letter}` } }
+			local rights = {
+				publish = { `devices/%{letter}/x`, `%{letter}` },
+				subscribe = { `devices/%{letter}/x`, `devices/%{letter}`, `%{letter}` },
+			}
 			local publish = asker(t, "authorize_publish", rights, who)
 			expect(t, publish, {
 				["devices/ann/x"] = "deny",
@@ -223,8 +229,26 @@ end)
 test("a subscription must lie wholly within a pattern", function(t)
 	local patterns = {
 		["a/b"] = { ["a/b"] = "accept", ["a/+"] = "deny", ["a/#"] = "deny", ["+/b"] = "deny", ["#"] = "deny", ["a/b/"] = "deny", a = "deny" },
-		["a/+"] = { ["a/b"] = "accept", ["a/"] = "accept", ["a/+"] = "accept", ["a/#"] = "deny", ["a/b/c"] = "deny", ["a/+/+"] = "deny", a = "deny", ["+/+"] = "deny" },
-		["a/#"] = { a = "accept", ["a/"] = "accept", ["a/#"] = "accept", ["a/+"] = "accept", ["a/+/c/#"] = "accept", ["+/#"] = "deny", ["#"] = "deny", ab = "deny" },
+		["a/+"] = {
+			["a/b"] = "accept",
+			["a/"] = "accept",
+			["a/+"] = "accept",
+			["a/#"] = "deny",
+			["a/b/c"] = "deny",
+			["a/+/+"] = "deny",
+			a = "deny",
+			["+/+"] = "deny",
+		},
+		["a/#"] = {
+			a = "accept",
+			["a/"] = "accept",
+			["a/#"] = "accept",
+			["a/+"] = "accept",
+			["a/+/c/#"] = "accept",
+			["+/#"] = "deny",
+			["#"] = "deny",
+			ab = "deny",
+		},
 		["+/b/#"] = { ["+/b"] = "accept", ["x/b/c"] = "accept", ["+/b/#"] = "accept", ["+/+/#"] = "deny", ["+/#"] = "deny", ["x/#"] = "deny" },
 		["a/+/#"] = { a = "deny", ["a/"] = "accept", ["a/b"] = "accept", ["a/+"] = "accept", ["a/#"] = "deny", ["a/+/#"] = "accept" },
 		["+/+/b"] = { a = "deny", ["a/b"] = "deny", ["a/c/b"] = "accept", ["+/+/b"] = "accept" },

@@ -9,15 +9,15 @@
 --   dead-letter-receiver    client id of the receiver whose copy was lost
 --   dead-letter-plugin      the plugin that dropped it
 --
--- There are no loops: only what a client published, or its will, becomes a dead letter, and a dead letter is published by this plugin;
--- so is nothing that a client publishes below the prefix.
+-- There are no loops: only what a client published, or its will, becomes a dead letter, and a dead letter itself comes from a plugin.
+-- What a client publishes below the prefix becomes none either.
 --
 --   [[plugin]]
 --   path = "scripts/dead_letter.lua"
 --   grants = ["publish"]
 --   [plugin.config]                              # what is left out has these defaults
 --   prefix = "dead/"
---   ignore = ["no_local", "offline_qos0"]        # reasons that are no loss; add "plugin" if plugins drop on purpose, as rate_limit.lua does
+--   ignore = ["no_local", "offline_qos0"]        # reasons that are no loss; "plugin" too where plugins drop on purpose (rate_limit.lua)
 
 local M = {}
 
