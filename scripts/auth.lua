@@ -34,6 +34,8 @@ local M = {}
 
 M.description = "Users with hashed passwords and rights by topic patterns"
 M.priority = 100
+-- On a machine that is busy a login shall rather come late than be refused.
+M.timeout = "250ms"
 
 M.config = {
 	allow_anonymous = false,
