@@ -7,4 +7,5 @@
 //! cargo +nightly fuzz run --fuzz-dir tests/fuzz decode -- -max_total_time=60
 //! ```
 
+pub mod conversation;
 pub mod decode;

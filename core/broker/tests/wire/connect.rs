@@ -512,7 +512,7 @@ async fn a_resumed_session_is_shown_and_its_subscriptions_can_be_replaced() {
     };
     let mut client = server.client_with(stays()).await;
     client.subscribe("old", QoS::AtLeastOnce).await;
-    client.is_lost().await;
+    client.vanishes().await;
     let mut sender = server.client("s").await;
     sender.publish(qos1("old", "1")).await;
     sender
@@ -616,7 +616,7 @@ async fn prepare_session_can_move_the_wills_delay() {
         will: Some(Box::new(will("last/words", "bye"))),
         ..Connect::new(V5, "a")
     };
-    server.client_with(connect).await.is_lost().await;
+    server.client_with(connect).await.vanishes().await;
     assert_eq!(watcher.next(Duration::from_secs(19)).await, "nothing");
     assert_eq!(
         watcher.next(Duration::from_secs(2)).await,

@@ -343,7 +343,7 @@ async fn delivery_is_asked_when_a_message_leaves_its_queue_and_not_before() {
     let server = Server::with([recorder.registered()]).await;
     let mut receiver = server.client_with(staying(V5, "r")).await;
     receiver.subscribe("#", QoS::AtLeastOnce).await;
-    receiver.is_lost().await;
+    receiver.vanishes().await;
     let mut sender = server.client("s").await;
     let properties = PublishProperties {
         message_expiry_interval: Some(100),
@@ -431,7 +431,7 @@ async fn with_session(session: SessionSettings, told: &std::sync::Arc<Recorder>)
 async fn queued(server: &Server, messages: &[Publish<'_>]) -> Client {
     let mut receiver = server.client_with(staying(V5, "r")).await;
     receiver.subscribe("#", QoS::AtLeastOnce).await;
-    receiver.is_lost().await;
+    receiver.vanishes().await;
     let mut sender = server.client("s").await;
     for publish in messages {
         sender.publish(*publish).await;

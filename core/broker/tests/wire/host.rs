@@ -354,7 +354,7 @@ async fn queries_show_clients_sessions_and_retained_messages() {
         Err(HostError::Argument("topic_filter", _))
     ));
 
-    client.is_lost().await;
+    client.vanishes().await;
     assert_eq!(host.client("a"), Ok(None));
     sender.publish(qos1("t/3", "x")).await;
     settle().await;

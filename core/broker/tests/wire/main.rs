@@ -6,6 +6,7 @@ mod support;
 
 mod awaiting;
 mod connect;
+mod conversation;
 mod delivery;
 mod host;
 mod lifecycle;

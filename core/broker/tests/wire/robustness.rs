@@ -136,7 +136,7 @@ async fn garbage_ends_one_connection_in_every_state_and_leaves_nothing() {
                 }
                 if line == "nothing" {
                     // It still looks like the beginning of a packet.
-                    client.is_lost().await;
+                    client.vanishes().await;
                 } else {
                     assert_eq!(line, "end", "{version} {bytes:02x?} in state {state}");
                 }

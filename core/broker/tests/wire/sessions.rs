@@ -63,7 +63,7 @@ async fn a_session_is_told_from_its_beginning_to_its_expiry() {
     let server = Server::with([told.registered()]).await;
     let mut client = server.client_with(staying()).await;
     client.subscribe("t", QoS::AtLeastOnce).await;
-    client.is_lost().await;
+    client.vanishes().await;
     let mut sender = server.client("s").await;
     sender.publish(qos1("t", "x")).await;
     sender
@@ -374,7 +374,7 @@ async fn notices_of_many_clients_keep_their_own_order_without_gaps() {
     }
     settle().await;
     for client in clients {
-        client.is_lost().await;
+        client.vanishes().await;
     }
     // Connected, 20 copies each, 4 for nobody of each, disconnected.
     let lines = told.wait(5 * (1 + 20 + 4 + 1)).await;

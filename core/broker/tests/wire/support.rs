@@ -253,7 +253,7 @@ impl Client {
     }
 
     /// Is lost without a word.
-    pub(crate) async fn is_lost(self) {
+    pub(crate) async fn vanishes(self) {
         drop(self.stream);
         self.served
             .await
@@ -383,11 +383,14 @@ pub(crate) fn refusal(reason_code: u8) -> Refusal {
     }
 }
 
+/// What a [`Recorder`] answers.
+type Rule = Box<dyn Fn(&dyn Event) -> Answer + Send + Sync>;
+
 /// A plugin that writes down all fields of what it is asked and told, and answers by a closure.
 pub(crate) struct Recorder {
     listens: Vec<Listen>,
     events: Mutex<Vec<EventRecord>>,
-    answer: Box<dyn Fn(&dyn Event) -> Answer + Send + Sync>,
+    answer: Rule,
 }
 
 impl Recorder {

@@ -45,7 +45,7 @@ async fn every_field_of_a_will_is_shown_and_it_takes_the_way_of_every_message() 
     ]);
     let server = Server::with([recorder.registered()]).await;
     let mut watcher = server.subscriber(V5, "w", "last", QoS::AtLeastOnce).await;
-    server.client_with(with_will(full())).await.is_lost().await;
+    server.client_with(with_will(full())).await.vanishes().await;
     watcher
         .gets(
             "PUBLISH topic='last' qos=1 packet_identifier=1 payload='bye' payload_format=1 message_expiry_interval=60 response_topic='re' \
@@ -78,7 +78,7 @@ async fn a_will_can_be_dropped_and_that_is_told() {
     server
         .client_with(with_will(will("last", "bye")))
         .await
-        .is_lost()
+        .vanishes()
         .await;
     watcher.gets_nothing().await;
     let lines = told.wait(1).await;
@@ -104,7 +104,7 @@ async fn every_change_of_a_will_reaches_its_receivers() {
     }));
     let server = Server::with([change]).await;
     let mut watcher = server.subscriber(V5, "w", "#", QoS::ExactlyOnce).await;
-    server.client_with(with_will(full())).await.is_lost().await;
+    server.client_with(with_will(full())).await.vanishes().await;
     watcher
         .gets(
             "PUBLISH topic='tenant/last' qos=2 packet_identifier=1 payload='gone' payload_format=0 message_expiry_interval=9 \
@@ -125,7 +125,7 @@ async fn a_wrong_change_of_a_will_changes_nothing() {
     server
         .client_with(with_will(will("last", "bye")))
         .await
-        .is_lost()
+        .vanishes()
         .await;
     watcher
         .gets("PUBLISH topic='last' qos=0 payload='bye'")
@@ -160,7 +160,7 @@ async fn a_will_may_be_refused_like_any_message() {
         server
             .client_with(with_will(will("last", "bye")))
             .await
-            .is_lost()
+            .vanishes()
             .await;
         watcher.gets_nothing().await;
         assert_eq!(server.stats().sessions, 1, "only the watcher's");
@@ -201,12 +201,12 @@ async fn a_delayed_will_is_asked_about_when_it_is_due_and_not_if_the_client_is_b
             ..will("last", "bye")
         })
     };
-    server.client_with(connect()).await.is_lost().await;
+    server.client_with(connect()).await.vanishes().await;
     pass(Duration::from_secs(9)).await;
     let client = server.client_with(connect()).await;
     pass(Duration::from_secs(30)).await;
     assert!(recorder.lines().is_empty(), "it came back in time");
-    client.is_lost().await;
+    client.vanishes().await;
     pass(Duration::from_secs(9)).await;
     assert!(recorder.lines().is_empty());
     pass(Duration::from_secs(2)).await;
@@ -228,7 +228,7 @@ async fn a_session_that_ends_sends_its_delayed_will_at_once() {
             ..will("last", "bye")
         })
     };
-    server.client_with(connect).await.is_lost().await;
+    server.client_with(connect).await.vanishes().await;
     pass(Duration::from_secs(6)).await;
     assert_eq!(recorder.lines().len(), 1);
     assert_eq!(server.stats().sessions, 0);
