@@ -17,10 +17,11 @@ use hookmq_mqtt::{DecodeError, Packet, ProtocolVersion, ReasonCode};
 use hookmq_plugin_api::Hook;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
+use super::leaving::Leaving;
 use super::outbound::{Outbound, Unlearned};
 use super::packets::{End, Flow, Protocol, ask_packet};
 use crate::broker::connect::Gateway;
-use crate::broker::sessions::{DisconnectType, GoneAtEnd, Kick};
+use crate::broker::sessions::{DisconnectType, Kick};
 use crate::broker::{Inner, Turn};
 use crate::client::ClientInfo;
 use crate::event::message::{MessageDraft, Origin, Receiver};
@@ -51,10 +52,9 @@ pub(crate) async fn run<S: AsyncRead + AsyncWrite + Unpin + Send>(
     let Some(mut connection) = Box::pin(open(inner, stream, gateway)).await else {
         return;
     };
-    let gone = GoneAtEnd(Arc::clone(&connection.protocol.control));
+    let leaving = Leaving::new(&connection.protocol);
     let end = connection.serve().await;
-    let left = Box::pin(connection.close(end)).await;
-    drop(gone);
+    let left = Box::pin(connection.close(end, leaving)).await;
     if let Some(stream) = left {
         let _ = tokio::time::timeout(FAREWELL, Box::pin(linger(stream))).await;
     }
@@ -650,7 +650,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     }
 
     /// The last words, then the broker's side of the end. Gives the stream back if the client was told something.
-    async fn close(mut self: Box<Self>, end: Box<End>) -> Option<S> {
+    async fn close(mut self: Box<Self>, end: Box<End>, leaving: Leaving) -> Option<S> {
         let client = Arc::clone(&self.protocol.client);
         let told = tokio::time::timeout(FAREWELL, self.farewell(&end)).await;
         if end.ended.kind == DisconnectType::NotClean {
@@ -661,17 +661,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         } = *self;
         // A client that was told something gets the time to read it; any other socket closes now.
         let left = (end.disconnect.is_some() && matches!(told, Ok(Ok(())))).then_some(stream);
-        let Protocol {
-            inner,
-            entry,
-            control,
-            mut turn,
-            ..
-        } = protocol;
-        inner
-            .disconnected(&mut turn, &entry, &client, &control, end.ended)
-            .await;
-        turn.wake();
+        leaving.end(protocol.turn, end.ended).await;
         left
     }
 

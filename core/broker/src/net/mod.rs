@@ -1,6 +1,7 @@
 //! Sockets: the only place that reads, writes and accepts. Steps 1, 2, 10 and 11 of the path of a PUBLISH.
 
 pub(crate) mod connection;
+mod leaving;
 pub(crate) mod listener;
 pub(crate) mod outbound;
 pub(crate) mod packets;

@@ -463,3 +463,23 @@ fn fastrand_of(seed: u64) -> impl Fn(u64) -> u64 {
         x ^ (x >> 29)
     }
 }
+#[tokio::test(start_paused = true)]
+async fn a_connection_whose_task_is_dropped_leaves_its_session_usable() {
+    let server = Server::with([]).await;
+    let mut watcher = server.subscriber(V5, "w", "last", QoS::AtMostOnce).await;
+    let staying = || Connect {
+        clean_start: false,
+        session_expiry_interval: Some(60),
+        will: Some(Box::new(will("last", "bye"))),
+        ..Connect::new(V5, "a")
+    };
+    let client = server.client_with(staying()).await;
+    client.served.abort();
+    settle().await;
+    assert_eq!(server.stats().connected, 1, "only the watcher");
+    watcher
+        .gets("PUBLISH topic='last' qos=0 payload='bye'")
+        .await;
+    let again = server.client_with(staying()).await;
+    again.leaves().await;
+}
