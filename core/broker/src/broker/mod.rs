@@ -270,11 +270,33 @@ impl Inner {
         }
     }
 
+    /// Whether a plugin may keep a Will Message waiting; then nothing else that is due waits with it.
+    fn wills_may_await(&self) -> bool {
+        let chain = self.hooks.chain();
+        [
+            Hook::InterceptWill,
+            Hook::InterceptPublish,
+            Hook::AuthorizePublish,
+        ]
+        .into_iter()
+        .any(|hook| chain.awaits(hook))
+    }
+
     /// Waits for what is due later.
     pub(crate) async fn run_timers(self: Arc<Self>) {
         let mut turn = Turn::new(&self);
         loop {
             let due = self.timers.next().await;
+            if self.wills_may_await() {
+                // As many tasks as Sessions are due, at most.
+                let inner = Arc::clone(&self);
+                tokio::spawn(async move {
+                    let mut turn = Turn::new(&inner);
+                    inner.handle_due(&mut turn, due).await;
+                    turn.wake();
+                });
+                continue;
+            }
             self.handle_due(&mut turn, due).await;
             turn.wake();
         }

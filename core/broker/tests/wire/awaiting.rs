@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookmq_broker::hook::Registration;
-use hookmq_mqtt::packet::{Connect, Publish};
+use hookmq_mqtt::packet::{Connect, Publish, Will};
 use hookmq_mqtt::{Packet, PacketIdentifier, QoS};
 use hookmq_plugin_api::typed::{
     AuthorizePublishAnswer, InterceptPublishAnswer, InterceptSubscriptionAnswer,
-    PrepareSessionAnswer, ValidateConnectionAnswer,
+    InterceptWillAnswer, PrepareSessionAnswer, ValidateConnectionAnswer,
 };
 use hookmq_plugin_api::{Cause, Closures, Hook};
 use tokio::sync::Semaphore;
@@ -299,4 +299,46 @@ async fn keep_alive_does_not_end_a_client_whose_packet_waits_for_a_hook() {
     slow.gets("PUBACK packet_identifier=1 reason=no_matching_subscribers")
         .await;
     slow.gets("PINGRESP").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delayed_will_whose_hook_awaits_holds_up_nothing_else_that_is_due() {
+    let slow = plugin(
+        Closures::new("slow").on_async_intercept_will(|event| async move {
+            if event.client_id() == Some("slow") {
+                tokio::time::sleep(Duration::from_secs(4)).await;
+            }
+            InterceptWillAnswer::pass()
+        }),
+    );
+    let server = Server::with([slow]).await;
+    let mut watcher = server
+        .subscriber(V5, "watcher", "last/#", QoS::AtMostOnce)
+        .await;
+    for name in ["slow", "quick"] {
+        let will = Will {
+            delay_interval: 10,
+            ..will(&format!("last/{name}"), "bye")
+        };
+        let connect = Connect {
+            session_expiry_interval: Some(60),
+            will: Some(Box::new(will)),
+            ..Connect::new(V5, name)
+        };
+        server.client_with(connect).await.vanishes().await;
+    }
+    let expiring = Connect {
+        session_expiry_interval: Some(11),
+        ..Connect::new(V5, "expiring")
+    };
+    server.client_with(expiring).await.vanishes().await;
+    assert_eq!(
+        watcher.next(Duration::from_secs(12)).await,
+        "PUBLISH topic='last/quick' qos=0 payload='bye'"
+    );
+    assert_eq!(watcher.next(Duration::from_secs(2)).await, "nothing");
+    assert_eq!(server.stats().sessions, 3, "one has expired in time");
+    watcher
+        .gets("PUBLISH topic='last/slow' qos=0 payload='bye'")
+        .await;
 }
