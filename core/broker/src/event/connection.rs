@@ -220,6 +220,8 @@ impl Subject for SessionDraft<'_> {
                 (other, _) => return Err(format!("{}: may not be changed here", other.name())),
             }
         }
+        // The operator's limit holds for plugins too, as it does in `validate_connection`.
+        let expiry = expiry.min(self.settings.maximum_session_expiry_interval);
         (self.session_expiry_interval, self.will_delay_interval) = (expiry, delay);
         if let Some(records) = subscriptions {
             self.subscriptions = records;

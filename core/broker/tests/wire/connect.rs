@@ -4,6 +4,7 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
 use hookmq_broker::BrokerSettings;
+use hookmq_broker::settings::SessionSettings;
 use hookmq_mqtt::packet::{Connect, Will};
 use hookmq_mqtt::{Packet, QoS};
 use hookmq_plugin_api::typed::{
@@ -622,4 +623,33 @@ async fn prepare_session_can_move_the_wills_delay() {
         watcher.next(Duration::from_secs(2)).await,
         "PUBLISH topic='last/words' qos=0 payload='bye'"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_plugin_keeps_a_session_longer_than_the_operator_allows() {
+    let longer = plugin(
+        Closures::new("longer")
+            .on_validate_connection(|_| {
+                ValidateConnectionAnswer::accept().session_expiry_interval(500)
+            })
+            .on_prepare_session(|_| PrepareSessionAnswer::pass().session_expiry_interval(900)),
+    );
+    let session = SessionSettings {
+        maximum_session_expiry_interval: 60,
+        ..SessionSettings::default()
+    };
+    let settings = BrokerSettings {
+        session,
+        ..lenient()
+    };
+    let server = Server::start(settings, [longer]).await;
+    let (client, line) = connack(&server, Connect::new(V5, "a")).await;
+    assert_eq!(
+        line,
+        WELCOME.replace("success", "success session_expiry_interval=60")
+    );
+    client.vanishes().await;
+    assert_eq!(server.stats().sessions, 1);
+    pass(Duration::from_secs(61)).await;
+    assert_eq!(server.stats().sessions, 0);
 }
