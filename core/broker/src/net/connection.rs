@@ -19,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::leaving::Leaving;
 use super::outbound::{Outbound, Unlearned};
+use super::pace::Pace;
 use super::packets::{End, Flow, Protocol, ask_packet};
 use crate::broker::connect::Gateway;
 use crate::broker::sessions::{DisconnectType, Kick};
@@ -268,7 +269,8 @@ fn encode_connack(
             session: None,
             maximum_packet_size: usize::MAX,
         };
-        outbound.admit(chain, &bytes, &mut Unlearned::default(), &mut admitted);
+        let mut unlearned = Unlearned::default();
+        while outbound.admit_one(chain, &mut bytes, &mut unlearned, &mut admitted) {}
         return admitted;
     }
     bytes
@@ -278,6 +280,8 @@ fn encode_connack(
 enum Step {
     /// A packet that may await.
     Packet(BytesMut),
+    /// Others have their turn, then it goes on.
+    Rest,
     /// The connection ends.
     End(Box<End>),
 }
@@ -287,8 +291,11 @@ struct Connection<S> {
     stream: S,
     /// Bytes received and not yet handled: part of a packet, or what came behind one that awaits.
     inbound: BytesMut,
+    /// Packets that plugins are to be asked about before they are written.
+    unasked: BytesMut,
     /// Bytes on their way to the socket.
     write: BytesMut,
+    pace: Pace,
     /// Topic Aliases that plugins kept from the client.
     unlearned: Unlearned,
     /// The last packet of the client came before this.
@@ -307,8 +314,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             protocol,
             stream,
             inbound,
+            unasked: BytesMut::new(),
             // Plugins were asked about it already.
             write: connack,
+            pace: Pace::default(),
             unlearned: Unlearned::default(),
             last_packet: crate::now(),
             patience,
@@ -328,8 +337,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     if let Err(end) = handled {
                         return end;
                     }
+                    // Whether it waited or not, it took its time.
+                    self.pace.step();
                 }
+                Step::Rest => {}
                 Step::End(end) => return end,
+            }
+            if self.pace.is_spent() {
+                tokio::task::yield_now().await;
+                self.pace.reset();
             }
         }
     }
@@ -355,8 +371,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 return Poll::Ready(Step::End(end));
             }
             // A client that does not read is not listened to: its answers would pile up.
-            let may_read = self.write.len() < self.protocol.inner.session_settings.outbox_bytes;
-            if !may_read {
+            let n_waiting = self.write.len() + self.unasked.len() + self.protocol.replies.len();
+            if n_waiting >= self.protocol.inner.session_settings.outbox_bytes {
                 break;
             }
             match self.poll_input(context) {
@@ -371,7 +387,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 }
                 Poll::Pending => break,
             }
+            if self.pace.is_spent() {
+                break;
+            }
         }
+        if self.pace.is_spent() {
+            return Poll::Ready(Step::Rest);
+        }
+        self.pace.reset();
         self.poll_timer(context)
     }
 
@@ -422,11 +445,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
     }
 
-    /// Handles whole packets from the front; gives how many bytes are done with.
+    /// Handles whole packets from the front, as many as a turn has time for; gives how many bytes are done with.
     fn handle(&mut self, bytes: &[u8]) -> Result<(usize, Option<Step>), Box<End>> {
         let now = crate::now();
         let chain = self.protocol.inner.hooks.chain();
         let maximum = self.protocol.inner.session_settings.maximum_packet_size;
+        let is_dear = [
+            Hook::InterceptInboundPacket,
+            Hook::InterceptPublish,
+            Hook::AuthorizePublish,
+            Hook::InterceptEnqueue,
+        ]
+        .into_iter()
+        .any(|hook| chain.listens(hook));
         let mut used = 0;
         while let Some(rest) = bytes.get(used..).filter(|rest| !rest.is_empty()) {
             let Frame::Complete(len) = codec::frame(rest, maximum)? else {
@@ -438,6 +469,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             if let Flow::Await(frame) = self.protocol.handle(&chain, frame, now)? {
                 return Ok((used, Some(Step::Packet(frame))));
             }
+            let is_over = if is_dear {
+                self.pace.step()
+            } else {
+                self.pace.cheap_step()
+            };
+            if is_over {
+                break;
+            }
         }
         Ok((used, None))
     }
@@ -446,16 +485,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     fn poll_output(&mut self, context: &mut Context<'_>) -> Result<(), Box<End>> {
         let mut look = self.protocol.entry.session.0.poll_output(context.waker());
         loop {
-            if !self.protocol.replies.is_empty() {
+            if !self.pace.is_spent() {
+                self.admit_unasked();
+            }
+            if self.unasked.is_empty() && !self.protocol.replies.is_empty() {
                 let mut replies = std::mem::take(&mut self.protocol.replies);
                 self.admit(&mut replies);
                 buffers::give(replies);
             }
-            if self.write.is_empty() && look {
+            if self.write.is_empty() && self.unasked.is_empty() && look && !self.pace.is_spent() {
                 look = self.take_outbox();
             }
             if self.write.is_empty() {
-                if look {
+                if self.pace.is_spent() {
+                    if look {
+                        self.protocol.entry.session.0.mark_output();
+                    }
+                    return Ok(());
+                }
+                if look || !self.unasked.is_empty() {
                     // What a plugin let through is in the outbox now, or plugins dropped all that was taken.
                     continue;
                 }
@@ -466,6 +514,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 self.protocol.replay(&chain, crate::now());
                 // They noted output for this very Session, and who notes it must wake it: else nobody wakes it any more.
                 self.protocol.end_turn();
+                self.pace.step();
                 look = true;
                 continue;
             }
@@ -540,6 +589,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             };
             n_sent += 1;
             self.deliver_one(&inner, &chain, waiting, now);
+            if self.pace.step() {
+                return true;
+            }
         }
     }
 
@@ -611,23 +663,43 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
     }
 
-    /// Takes packets for the socket, asking plugins that listen to every one of them.
+    /// Takes packets for the socket, or for plugins that listen to every one of them.
     fn admit(&mut self, packets: &mut BytesMut) {
-        let inner = &self.protocol.inner;
-        if inner.hooks.listens(Hook::InterceptOutboundPacket) || !self.unlearned.is_empty() {
-            let chain = inner.hooks.chain();
-            let outbound = Outbound {
-                inner,
-                client: &self.protocol.client,
-                session: Some(&self.protocol.entry.session.0),
-                maximum_packet_size: self.protocol.maximum_packet_size(),
-            };
-            outbound.admit(&chain, packets, &mut self.unlearned, &mut self.write);
+        let listens = self
+            .protocol
+            .inner
+            .hooks
+            .listens(Hook::InterceptOutboundPacket);
+        if listens || !self.unlearned.is_empty() || !self.unasked.is_empty() {
+            self.unasked.extend_from_slice(packets);
+            self.admit_unasked();
         } else if self.write.is_empty() {
             std::mem::swap(&mut self.write, packets);
         } else {
             self.write.extend_from_slice(packets);
         }
+    }
+
+    /// `intercept_outbound_packet`: asks about packets, as many as a turn has time for, and at least one.
+    fn admit_unasked(&mut self) {
+        if self.unasked.is_empty() {
+            return;
+        }
+        let inner = &self.protocol.inner;
+        let chain = inner.hooks.chain();
+        let outbound = Outbound {
+            inner,
+            client: &self.protocol.client,
+            session: Some(&self.protocol.entry.session.0),
+            maximum_packet_size: self.protocol.maximum_packet_size(),
+        };
+        let (packets, unlearned) = (&mut self.unasked, &mut self.unlearned);
+        while outbound.admit_one(&chain, packets, unlearned, &mut self.write) {
+            if self.pace.step() {
+                return;
+            }
+        }
+        self.unasked = BytesMut::new();
     }
 
     /// Keep Alive: one timer that is only set anew when it rings [MQTT-3.1.2-22].
@@ -693,6 +765,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             if codec::encode(&Packet::Disconnect(last), ProtocolVersion::V5, &mut bytes).is_ok() {
                 self.admit(&mut bytes);
             }
+        }
+        while !self.unasked.is_empty() {
+            self.admit_unasked();
         }
         let write = std::mem::take(&mut self.write);
         self.stream.write_all(&write).await?;

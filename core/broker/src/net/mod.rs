@@ -4,4 +4,5 @@ pub(crate) mod connection;
 mod leaving;
 pub(crate) mod listener;
 pub(crate) mod outbound;
+pub(crate) mod pace;
 pub(crate) mod packets;

@@ -5,7 +5,7 @@
 
 use std::num::NonZeroU16;
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use hookmq_mqtt::codec::{self, Frame};
 use hookmq_mqtt::{Packet, Publish};
 use hookmq_plugin_api::Hook;
@@ -51,30 +51,31 @@ impl Unlearned {
 }
 
 impl Outbound<'_> {
-    /// Moves packets into `write`, as the plugins let them pass.
-    pub(crate) fn admit(
+    /// Moves the first packet into `write`, as the plugins let it pass; false if there is none.
+    pub(crate) fn admit_one(
         &self,
         chain: &Chain,
-        packets: &[u8],
+        packets: &mut BytesMut,
         unlearned: &mut Unlearned,
         write: &mut BytesMut,
-    ) {
-        let mut rest = packets;
-        while let Ok(Frame::Complete(len)) = codec::frame(rest, u32::MAX) {
-            let Some((frame, after)) = rest.split_at_checked(len) else {
-                break;
-            };
-            rest = after;
-            match codec::decode(frame, self.client.version) {
-                Ok(Packet::Publish(publish)) if publish.properties.topic_alias.is_some() => {
-                    self.admit_aliased(chain, publish, frame, unlearned, write);
-                }
-                Ok(packet) => {
-                    self.ask(chain, &packet, frame, write);
-                }
-                Err(_) => write.extend_from_slice(frame),
+    ) -> bool {
+        let Ok(Frame::Complete(len)) = codec::frame(packets, u32::MAX) else {
+            return false;
+        };
+        let Some(frame) = packets.get(..len) else {
+            return false;
+        };
+        match codec::decode(frame, self.client.version) {
+            Ok(Packet::Publish(publish)) if publish.properties.topic_alias.is_some() => {
+                self.admit_aliased(chain, publish, frame, unlearned, write);
             }
+            Ok(packet) => {
+                self.ask(chain, &packet, frame, write);
+            }
+            Err(_) => write.extend_from_slice(frame),
         }
+        packets.advance(len);
+        true
     }
 
     /// Plugins see the topic behind an alias, and the client learns each alias before it is used alone.

@@ -12,9 +12,12 @@ use hookmq_mqtt::packet::{
     Ack, AckProperties, Disconnect, Publish, SubAck, Subscribe, UnsubAck, Unsubscribe,
 };
 use hookmq_mqtt::property::UserProperties;
-use hookmq_mqtt::{DecodeError, Packet, PacketType, ProtocolVersion, QoS, ReasonCode, codec};
+use hookmq_mqtt::{
+    DecodeError, Packet, PacketType, ProtocolVersion, QoS, ReasonCode, RetainHandling, codec,
+};
 use hookmq_plugin_api::{Field, Hook, Value};
 
+use super::pace::Pace;
 use crate::broker::connect::Connected;
 use crate::broker::disconnect::Ended;
 use crate::broker::publish::Outcome;
@@ -277,7 +280,11 @@ impl Protocol {
                     .0
                     .sending()
                     .handle_pubrec(ack.packet_identifier, ack.reason);
-                self.acknowledged(done, "pubrec", &ack, now);
+                // An answer like any other: it counts when it is asked whether the client reads what it is told.
+                if let Ok(Some(reason)) = done {
+                    self.reply(Packet::PubRel(Ack::new(ack.packet_identifier, reason)));
+                }
+                self.acknowledged(done.err(), "pubrec", &ack, now);
             }
             Packet::PubComp(ack) => {
                 let done = self
@@ -488,6 +495,7 @@ impl Protocol {
             Vec::with_capacity(subscribe.subscriptions.len()),
         );
         let mut replays = Vec::new();
+        let mut pace = Pace::default();
         for asked in &subscribe.subscriptions {
             // [MQTT-3.8.3-4]
             if asked.options.no_local && asked.topic_filter.starts_with("$share/") {
@@ -496,6 +504,14 @@ impl Protocol {
                     clause: "MQTT-3.8.3-4",
                 }
                 .into());
+            }
+            // Retained messages that wait to be looked for are something that a client can make grow.
+            if asked.options.retain_handling != RetainHandling::DoNotSend
+                && self.replays.len() + replays.len()
+                    >= self.inner.session_settings.maximum_subscriptions
+            {
+                answer.reasons.push(ReasonCode::QuotaExceeded);
+                continue;
             }
             let identifier = subscribe.subscription_identifier;
             let properties = subscribe.user_properties.as_ref();
@@ -517,6 +533,7 @@ impl Protocol {
             answer.reason_string = answer.reason_string.or(outcome.reason_string);
             append(&mut answer.user_properties, &outcome.user_properties);
             replays.extend(outcome.replay);
+            pace.step_or_rest().await;
         }
         self.reply(Packet::SubAck(answer));
         self.replays.extend(replays);
@@ -532,7 +549,9 @@ impl Protocol {
             unsubscribe.packet_identifier,
             Vec::with_capacity(unsubscribe.topic_filters.len()),
         );
+        let mut pace = Pace::default();
         for filter in &unsubscribe.topic_filters {
+            pace.step_or_rest().await;
             let properties = unsubscribe.user_properties.as_ref();
             let outcome = self
                 .inner

@@ -247,25 +247,24 @@ impl Sending {
         self.inflight.remove(identifier).map(|slot| slot.message)
     }
 
-    /// PUBREC: answers with PUBREL [MQTT-4.3.3-4]; a refusal ends the delivery and gives its message.
+    /// PUBREC: answered with PUBREL of this reason [MQTT-4.3.3-4]; a refusal ends the delivery and gives its message.
     pub(crate) fn handle_pubrec(
         &mut self,
         identifier: PacketIdentifier,
         reason: ReasonCode,
-    ) -> Option<Arc<Message>> {
-        let answer = match self.inflight.get_mut(identifier) {
+    ) -> Result<Option<ReasonCode>, Arc<Message>> {
+        match self.inflight.get_mut(identifier) {
             Some(slot) if slot.awaits == Awaits::PubRec && reason.is_error() => {
-                return self.inflight.remove(identifier).map(|slot| slot.message);
+                let refused = self.inflight.remove(identifier).map(|slot| slot.message);
+                refused.map_or(Ok(None), Err)
             }
             Some(slot) if slot.awaits != Awaits::PubAck => {
                 slot.awaits = Awaits::PubComp;
-                ReasonCode::Success
+                Ok(Some(ReasonCode::Success))
             }
-            _ if reason.is_error() => return None,
-            _ => ReasonCode::PacketIdentifierNotFound,
-        };
-        self.put(&Packet::PubRel(Ack::new(identifier, answer)));
-        None
+            _ if reason.is_error() => Ok(None),
+            _ => Ok(Some(ReasonCode::PacketIdentifierNotFound)),
+        }
     }
 
     /// PUBCOMP: the message that is done now.

@@ -46,7 +46,8 @@ pub struct SessionSettings {
     pub maximum_topic_bytes: usize,
     /// Most levels of a Topic Name or Topic Filter. More: 0x90 or 0x8F.
     pub maximum_topic_levels: usize,
-    /// Subscriptions of one Session. More: SUBACK 0x97.
+    /// Subscriptions of one Session, and of its connection those whose retained messages are still to be looked for. More: SUBACK
+    /// 0x97.
     pub maximum_subscriptions: usize,
     /// Time from the accepted socket to a whole CONNECT.
     pub connect_timeout: Duration,

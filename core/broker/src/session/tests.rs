@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use hookmq_mqtt::codec::{self, Frame};
-use hookmq_mqtt::packet::Publish;
+use hookmq_mqtt::packet::{Ack, Publish};
 use hookmq_mqtt::{Packet, PacketIdentifier, ProtocolVersion, QoS, ReasonCode, TopicName};
 use proptest::prelude::*;
 
@@ -53,6 +53,7 @@ struct Client {
 }
 
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::enum_variant_names, reason = "the packets' names")]
 enum Reply {
     PubAck(PacketIdentifier),
     PubRec(PacketIdentifier),
@@ -167,11 +168,18 @@ impl Client {
         };
         match reply {
             Reply::PubAck(identifier) => drop(self.session.sending().handle_puback(identifier)),
-            Reply::PubRec(identifier) => drop(
-                self.session
+            Reply::PubRec(identifier) => {
+                let answer = self
+                    .session
                     .sending()
-                    .handle_pubrec(identifier, ReasonCode::Success),
-            ),
+                    .handle_pubrec(identifier, ReasonCode::Success);
+                if let Ok(Some(reason)) = answer {
+                    let mut frame = BytesMut::new();
+                    let release = Packet::PubRel(Ack::new(identifier, reason));
+                    codec::encode(&release, self.version, &mut frame).unwrap();
+                    self.wire.push_back(frame);
+                }
+            }
             Reply::PubComp(identifier) => drop(self.session.sending().handle_pubcomp(identifier)),
         }
         self.pump();

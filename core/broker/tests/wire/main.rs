@@ -8,6 +8,7 @@ mod awaiting;
 mod connect;
 mod conversation;
 mod delivery;
+mod fairness;
 mod host;
 mod lifecycle;
 mod packets;

@@ -1,0 +1,55 @@
+//! How long one connection may keep its thread in one go. What a packet costs is up to scripts, subscribers and retained messages,
+//! so packets cannot be counted; the clock is read instead, where much is left to do.
+
+use std::time::{Duration, Instant};
+
+/// After so long the others have their turn.
+const TURN: Duration = Duration::from_millis(1);
+/// Steps that cost little, as far as anybody knows, between two looks at the clock.
+const STRIDE: u32 = 8;
+
+/// One turn of a connection. Time is the machine's own: a clock that tests hold still says nothing about work.
+#[derive(Debug, Default)]
+pub(crate) struct Pace {
+    /// None before the first step.
+    until: Option<Instant>,
+    n_steps: u32,
+    is_spent: bool,
+}
+
+impl Pace {
+    /// Notes a step that may be dear, for which plugins were asked or many were looked at; true if it is time to rest.
+    pub(crate) fn step(&mut self) -> bool {
+        let now = Instant::now();
+        self.is_spent |= now >= *self.until.get_or_insert(now + TURN);
+        self.is_spent
+    }
+
+    /// Notes a step that is cheap as a rule; true if it is time to rest.
+    pub(crate) fn cheap_step(&mut self) -> bool {
+        self.n_steps = self.n_steps.wrapping_add(1);
+        if self.n_steps.is_multiple_of(STRIDE) {
+            self.step()
+        } else {
+            self.is_spent
+        }
+    }
+
+    /// Whether it is time to rest.
+    pub(crate) const fn is_spent(&self) -> bool {
+        self.is_spent
+    }
+
+    /// The next turn begins.
+    pub(crate) fn reset(&mut self) {
+        *self = Self::default();
+    }
+
+    /// For work that awaits anyway: lets the others on when it is time.
+    pub(crate) async fn step_or_rest(&mut self) {
+        if self.cheap_step() {
+            tokio::task::yield_now().await;
+            self.reset();
+        }
+    }
+}
