@@ -1,0 +1,78 @@
+#!/bin/sh
+# Compares Mosquitto with hookmq: without a plugin, with a Lua check of a prefix on every message, with a Lua rewrite of
+# every message. Interleaved rounds, each with a fresh broker; prints Markdown tables with medians and ratios to Mosquitto.
+#
+#   docs/bench.sh                       all scenarios, 3 rounds of 2 s
+#   ROUNDS=5 SECONDS_EACH=3 docs/bench.sh p2p fan-out
+#
+# Needs: hookmq (HOOKMQ=path, else target/release/hookmq), mosquitto (MOSQUITTO=path), taskset, two idle cores. The broker
+# is pinned to core BROKER_CORE (0), the generator to SELF_CORE (1). Judge by CPU us/msg: it survives a noisy machine, msg/s
+# does not. A figure with ~ differs by more than 15 % between rounds. More options of `hookmq bench` go into OPTIONS.
+# Four ports from PORT (18831) on must be free.
+set -eu
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+hookmq=${HOOKMQ:-$root/target/release/hookmq}
+mosquitto=${MOSQUITTO:-mosquitto}
+port=${PORT:-18831}
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+trap 'exit 130' INT TERM
+
+# The limits are raised alike, so that no broker drops QoS 0 messages for its defaults.
+cat > "$folder/mosquitto.conf" <<CONFIG
+listener $port 127.0.0.1
+allow_anonymous true
+persistence false
+max_queued_messages 100000
+max_inflight_messages 1000
+set_tcp_nodelay true
+log_type none
+CONFIG
+
+cat > "$folder/prefix.lua" <<'LUA'
+local M = {}
+function M.intercept_publish(topic)
+  if string.sub(topic, 1, 6) ~= "bench/" then
+    return broker.deny("not_authorized", "only bench/ is open")
+  end
+end
+return M
+LUA
+
+cat > "$folder/rewrite.lua" <<'LUA'
+local M = {}
+function M.intercept_publish(topic)
+  return broker.pass { topic = "bench/" .. string.sub(topic, 7) }
+end
+return M
+LUA
+
+# config NAME PORT [SCRIPT]
+config() {
+    {
+        printf '[log]\nlevel = "warn"\n\n[[listener]]\nbind = "127.0.0.1:%s"\nallow_anonymous = true\n' "$2"
+        if [ $# -gt 2 ]; then
+            printf '\n[[plugin]]\nname = "%s"\npath = "%s"\n' "$1" "$folder/$3"
+        fi
+    } > "$folder/$1.toml"
+    "$hookmq" check --config "$folder/$1.toml" > "$folder/check.log" 2>&1 || { cat "$folder/check.log" >&2; exit 64; }
+}
+config plain $((port + 1))
+config prefix $((port + 2)) prefix.lua
+config rewrite $((port + 3)) rewrite.lua
+
+[ $# -gt 0 ] || set -- p2p fan-in fan-out many latency subscriptions connect
+# shellcheck disable=SC2086 # OPTIONS are words.
+exec_bench() {
+    "$hookmq" bench "$@" \
+        --peer "mosquitto=$port:$mosquitto -c $folder/mosquitto.conf" \
+        --peer "hookmq=$((port + 1)):$hookmq run --config $folder/plain.toml" \
+        --peer "hookmq + Lua check=$((port + 2)):$hookmq run --config $folder/prefix.toml" \
+        --peer "hookmq + Lua rewrite=$((port + 3)):$hookmq run --config $folder/rewrite.toml" \
+        --pin-broker "${BROKER_CORE:-0}" --pin-self "${SELF_CORE:-1}" \
+        --rounds "${ROUNDS:-3}" --seconds "${SECONDS_EACH:-2}" ${OPTIONS:-}
+}
+"$mosquitto" -h 2>/dev/null | head -n 1 || true
+"$hookmq" --version
+exec_bench "$@"
