@@ -50,10 +50,16 @@ impl Scene {
             .run(&[&[command, "--port", &self.port], arguments].concat())
     }
 
-    /// Starts `hookmq sub` and returns when it is subscribed, which a retained message tells.
+    /// Starts `hookmq sub` and returns when it is subscribed, which a retained message of its last filter tells. Nothing
+    /// but messages wakes it, and it gives up in time.
     fn subscribe(&self, arguments: &[&str]) -> Subscriber {
         self.run("pub", &["-t", "begin", "-m", "begin", "-r", "-q", "1"]);
-        let arguments = [&["sub", "--port", &self.port, "-t", "begin"], arguments].concat();
+        let arguments = [
+            &["sub", "--port", &self.port, "--keep-alive", "0", "-W", "20"],
+            arguments,
+            &["-t", "begin"],
+        ]
+        .concat();
         let mut command = self.folder.command(&arguments);
         let mut child = command
             .stdout(Stdio::piped())
