@@ -28,7 +28,7 @@ pub(crate) struct Ended {
 }
 
 impl Inner {
-    /// Detaches a client; its Session stays, ends, or waits for its expiry.
+    /// A client is gone, its Session detached; it stays, ends, or waits for its expiry.
     pub(crate) async fn disconnected(
         &self,
         turn: &mut Turn,
@@ -60,8 +60,6 @@ impl Inner {
                 state.will.clone(),
             )
         };
-        entry.session.0.set_connected(false);
-        entry.session.0.sending().detach();
         self.sessions.count_connected(false);
         self.notify_client(Hook::ClientDisconnected, &entry.session.0, client, || {
             vec![

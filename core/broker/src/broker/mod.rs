@@ -6,7 +6,9 @@
 pub(crate) mod connect;
 pub(crate) mod disconnect;
 pub(crate) mod host;
+mod notices;
 pub(crate) mod publish;
+mod route;
 pub(crate) mod sessions;
 pub(crate) mod stats;
 pub(crate) mod subscribe;
@@ -22,7 +24,7 @@ use hookmq_mqtt::{ClientId, PacketType, ReasonCode};
 use hookmq_plugin_api::{EventRecord, Field, Hook, Owned, Refusal};
 use tokio::sync::{mpsc, watch};
 
-use self::publish::Route;
+use self::route::Route;
 use self::sessions::{Sessions, Subscription};
 use self::stats::Stats;
 use self::timers::Timers;

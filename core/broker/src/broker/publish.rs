@@ -7,21 +7,19 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hookmq_mqtt::property::UserProperties;
-use hookmq_mqtt::{
-    ClientId, PacketType, Publish, QoS, ReasonCode, SubscriptionIdentifier, TopicName,
-};
+use hookmq_mqtt::{ClientId, PacketType, Publish, QoS, ReasonCode, TopicName};
 use hookmq_plugin_api::{Field, Hook, Value};
 
+use super::route::{Found, Route};
 use super::sessions::Subscription;
 use super::{Inner, Touched, Turn, reason_of};
-use crate::event::message::{MessageDraft, MessageNotice, Origin, PublishAnswer, Receiver};
+use crate::event::message::{MessageDraft, Origin, PublishAnswer, Receiver};
 use crate::hook::{Chain, Decision, Explained, Scope};
 use crate::message::{Message, Offer, Source};
 use crate::router::{Group, MatchCache, Matches, Readiness};
 use crate::session::SessionRef;
-use crate::session::delivery::{Delivery, Identifiers};
-use crate::session::pending::Waiting;
-use crate::session::sending::{DropReason, Lost, Offered};
+use crate::session::delivery::Delivery;
+use crate::session::sending::{DropReason, Offered};
 
 /// What the publisher is told.
 #[derive(Debug)]
@@ -51,52 +49,6 @@ impl Outcome {
             user_properties: UserProperties::new(),
             disconnect: None,
         }
-    }
-}
-
-/// Who matches one topic, merged per Session: what a connection remembers.
-#[derive(Debug)]
-pub(crate) struct Route {
-    topic: TopicName,
-    targets: Box<[Target]>,
-    shared: Box<[Arc<Group<SessionRef, Subscription>>]>,
-}
-
-/// A [`Route`], remembered or just made.
-enum Found<'a> {
-    Known(&'a [Route]),
-    New(Arc<[Route]>),
-    Nothing,
-}
-
-impl Found<'_> {
-    fn route(&self) -> Option<&Route> {
-        match self {
-            Self::Known(route) => route.first(),
-            Self::New(route) => route.first(),
-            Self::Nothing => None,
-        }
-    }
-}
-
-/// One receiving Session with what all its matching subscriptions make of a message.
-pub(crate) struct Target {
-    session: SessionRef,
-    qos: QoS,
-    /// All its matching subscriptions say No Local.
-    no_local: bool,
-    retain_as_published: bool,
-    identifiers: Identifiers,
-}
-
-impl std::fmt::Debug for Target {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            out,
-            "Target({}, {:?})",
-            self.session.0.client_id(),
-            self.qos
-        )
     }
 }
 
@@ -177,7 +129,11 @@ impl Inner {
             }
         }
         let answer = draft.take_answer();
-        self.deliver(chain, turn, origin, &draft.publish(), only, now, answer)
+        if draft.is_changed() {
+            self.deliver(chain, turn, origin, &draft.publish(), only, now, answer)
+        } else {
+            self.deliver(chain, turn, origin, publish, only, now, answer)
+        }
     }
 
     /// Steps 7 to 9, and what the publisher is told of them.
@@ -583,194 +539,6 @@ impl Inner {
             delivery,
             &mut Routed::default(),
         );
-    }
-
-    pub(crate) fn notify_lost(&self, to: &SessionRef, lost: &Lost, now: Instant) {
-        let message = &lost.waiting.message;
-        let publish = message.as_publish(now);
-        if lost.reason == DropReason::Expired {
-            self.notify_message(
-                Hook::MessageExpired,
-                &publish,
-                message.source,
-                message.sender.as_ref(),
-                Some(to),
-                &[],
-            );
-        }
-        self.notify_dropped(
-            &publish,
-            message.source,
-            message.sender.as_ref(),
-            Some(to),
-            lost.reason,
-            None,
-        );
-    }
-
-    fn notify_overwritten(&self, to: &SessionRef, waiting: &Waiting, now: Instant) {
-        let message = &waiting.message;
-        let publish = message.as_publish(now);
-        self.notify_message(
-            Hook::MessageOverwritten,
-            &publish,
-            message.source,
-            message.sender.as_ref(),
-            Some(to),
-            &[],
-        );
-        self.notify_dropped(
-            &publish,
-            message.source,
-            message.sender.as_ref(),
-            Some(to),
-            DropReason::QueueFull,
-            None,
-        );
-    }
-
-    fn notify_not_consumed(&self, offer: &Offer<'_>, all_receivers_filtered: bool) {
-        self.stats.not_consumed();
-        if self.hooks.listens(Hook::MessageNotConsumed) {
-            let more = [(
-                Field::AllReceiversFiltered,
-                Value::Bool(all_receivers_filtered),
-            )];
-            self.notify_message(
-                Hook::MessageNotConsumed,
-                &offer.publish,
-                offer.source(),
-                offer.sender(),
-                None,
-                &more,
-            );
-        }
-    }
-
-    /// A message, or one receiver's copy, is lost: counted by reason, and told.
-    pub(crate) fn notify_dropped(
-        &self,
-        publish: &Publish<'_>,
-        source: Source,
-        sender: Option<&ClientId>,
-        to: Option<&SessionRef>,
-        reason: DropReason,
-        by: Option<&Explained>,
-    ) {
-        self.stats.dropped(reason);
-        if self.hooks.listens(Hook::MessageDropped) {
-            let more = [
-                (Field::Reason, Value::Text(reason.name())),
-                (
-                    Field::Plugin,
-                    Value::text(by.map(|explained| &*explained.plugin)),
-                ),
-            ];
-            self.notify_message(Hook::MessageDropped, publish, source, sender, to, &more);
-        }
-    }
-
-    /// A notice about a message, in the order of its receiver, else of its sender.
-    pub(crate) fn notify_message(
-        &self,
-        hook: Hook,
-        publish: &Publish<'_>,
-        source: Source,
-        sender: Option<&ClientId>,
-        to: Option<&SessionRef>,
-        more: &[(Field, Value<'_>)],
-    ) {
-        let client = to.and_then(|to| to.0.client());
-        let receiver = to.map(|to| Receiver {
-            client_id: to.0.client_id(),
-            username: client
-                .as_ref()
-                .and_then(|client| client.username.as_deref()),
-        });
-        let notice = MessageNotice::new(hook, *publish, source, sender, receiver, more);
-        let about = receiver.map(|receiver| receiver.client_id).or(sender);
-        let scope = Scope {
-            client_id: about.map_or("", ClientId::as_str),
-            listener: client.as_ref().map_or("", |client| &client.listener),
-            topic: Some(publish.topic),
-            qos: Some(publish.qos as u8),
-            size: Some(publish.payload.len()),
-        };
-        let of_sender = || sender.and_then(|sender| self.sessions.get(sender));
-        match to {
-            Some(to) => self.hooks.notify(hook, &scope, &notice, Some(&to.0.order)),
-            None => match of_sender() {
-                Some(entry) => {
-                    self.hooks
-                        .notify(hook, &scope, &notice, Some(&entry.session.0.order))
-                }
-                None => self.hooks.notify(hook, &scope, &notice, None),
-            },
-        }
-    }
-}
-
-impl Route {
-    fn new(topic: &str, matches: &Matches<SessionRef, Subscription>) -> Result<Self, ReasonCode> {
-        let mut targets: Vec<Target> = Vec::with_capacity(matches.plain.len());
-        let mut sorted: Vec<_> = matches.plain.iter().collect();
-        // Overlapping subscriptions of one Session stand together, so that merging looks only at the last.
-        sorted.sort_by_key(|(session, _)| Arc::as_ptr(&session.0).addr());
-        for (session, subscription) in sorted {
-            match targets.last_mut().filter(|last| last.session == *session) {
-                Some(target) => target.merge(subscription),
-                None => targets.push(Target::new(session, subscription)),
-            }
-        }
-        Ok(Self {
-            topic: topic_name(topic)?,
-            targets: targets.into(),
-            shared: matches.shared.clone().into(),
-        })
-    }
-
-    fn only(session: &SessionRef, topic: &str) -> Result<Self, ReasonCode> {
-        let target = Target {
-            session: session.clone(),
-            qos: QoS::ExactlyOnce,
-            no_local: false,
-            retain_as_published: false,
-            identifiers: Identifiers::new(),
-        };
-        Ok(Self {
-            topic: topic_name(topic)?,
-            targets: Box::new([target]),
-            shared: Box::new([]),
-        })
-    }
-}
-
-fn topic_name(topic: &str) -> Result<TopicName, ReasonCode> {
-    TopicName::parse(topic).map_err(|_| ReasonCode::TopicNameInvalid)
-}
-
-impl Target {
-    fn new(session: &SessionRef, subscription: &Subscription) -> Self {
-        let options = &subscription.options;
-        Self {
-            session: session.clone(),
-            qos: options.qos,
-            no_local: options.no_local,
-            retain_as_published: options.retain_as_published,
-            identifiers: subscription.identifier.into_iter().collect(),
-        }
-    }
-
-    /// One copy for all matching subscriptions: the highest QoS [MQTT-3.3.4-2] and every identifier [MQTT-3.3.4-4].
-    fn merge(&mut self, subscription: &Subscription) {
-        let options = &subscription.options;
-        self.qos = self.qos.max(options.qos);
-        self.no_local &= options.no_local;
-        self.retain_as_published |= options.retain_as_published;
-        let new = subscription
-            .identifier
-            .filter(|identifier: &SubscriptionIdentifier| !self.identifiers.contains(identifier));
-        self.identifiers.extend(new);
     }
 }
 

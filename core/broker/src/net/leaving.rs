@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use super::packets::{End, Protocol};
+use super::end::End;
+use super::packets::Protocol;
 use crate::broker::disconnect::Ended;
 use crate::broker::sessions::{Control, Entry, GoneAtEnd};
 use crate::broker::{Inner, Turn};
@@ -34,6 +35,7 @@ impl Leaving {
     /// The usual end. It goes on to its end even if nobody waits for it any more.
     pub(crate) async fn end(mut self, turn: Turn, ended: Ended) {
         if let Some(departure) = self.0.take() {
+            departure.detach();
             // A panic in it was told where it happened; the connection is gone all the same.
             let _ = tokio::spawn(departure.run(turn, ended)).await;
         }
@@ -47,6 +49,7 @@ impl Drop for Leaving {
         };
         // Without a runtime the whole broker has ended.
         if let Ok(runtime) = Handle::try_current() {
+            departure.detach();
             let turn = Turn::new(&departure.inner);
             runtime.spawn(departure.run(turn, End::lost().ended));
         }
@@ -54,6 +57,13 @@ impl Drop for Leaving {
 }
 
 impl Departure {
+    /// At once: what is published from here on waits for the client's next connection.
+    fn detach(&self) {
+        let session = &self.entry.session.0;
+        session.set_connected(false);
+        session.sending().detach();
+    }
+
     async fn run(self: Box<Self>, mut turn: Turn, ended: Ended) {
         let _gone = GoneAtEnd(Arc::clone(&self.control));
         self.inner
