@@ -90,13 +90,27 @@ impl From<mlua::Error> for Fault {
     }
 }
 
+/// Longest text of a script that goes into the log, in bytes.
+const MAX_TEXT: usize = 8 << 10;
+
 /// An error's text without the stack that the engine adds.
 pub(crate) fn first_lines(text: &str) -> String {
     let text = text.split("\nstack traceback:").next().unwrap_or(text);
-    text.trim_start_matches("runtime error: ")
+    let text = text
+        .trim_start_matches("runtime error: ")
         .trim_start_matches("syntax error: ")
-        .trim_end()
-        .to_owned()
+        .trim_end();
+    shortened(text.to_owned())
+}
+
+/// Cut to what a log line has room for: a script's text may be as long as its memory.
+pub(crate) fn shortened(mut text: String) -> String {
+    if text.len() > MAX_TEXT {
+        let len = text.len();
+        text.truncate(text.floor_char_boundary(MAX_TEXT));
+        text.push_str(&format!("... ({len} bytes)"));
+    }
+    text
 }
 
 /// Splits `file.lua:12: words` into its parts.

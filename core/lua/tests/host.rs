@@ -39,6 +39,26 @@ fn fails(code: &str, words: &str) {
 }
 
 #[test]
+fn what_goes_into_the_log_has_an_end() {
+    let script = script(
+        "local long = string.rep('ä', 100000)\nprint(long)\nbroker.log.warn(long, { [long] = long })\nerror(long)",
+    );
+    let error = call(&script, &event(Hook::InterceptPublish)).unwrap_err();
+    let ends = |text: &str| {
+        assert!(text.len() < 9_000, "{} bytes", text.len());
+        assert!(text.ends_with("ä... (200000 bytes)"), "{text}");
+    };
+    let log = script.host.take_log();
+    ends(&log[0].message);
+    ends(&log[1].message);
+    let (name, value) = &log[1].fields[0];
+    ends(name);
+    ends(value);
+    assert!(error.message.len() < 9_000, "{} bytes", error.message.len());
+    assert!(error.message.starts_with("test.lua:5: ää"), "{error}");
+}
+
+#[test]
 fn log_lines_have_their_place() {
     let script = script("broker.log.warn('odd', { topic = 'a', n = 5 })\nprint('x', nil, true)");
     run_on(&script);

@@ -6,7 +6,7 @@ use mlua::{Lua, Value};
 use super::{Args, Raw};
 use crate::args::Arg;
 use crate::context::Context;
-use crate::error::Fault;
+use crate::error::{Fault, shortened};
 use crate::guard::place_above;
 
 /// Frames between the host function and the script: the host function itself and its wrapper are passed over.
@@ -44,7 +44,7 @@ fn write(
     level: LogLevel,
     function: &'static str,
 ) -> Result<Value, Fault> {
-    let message = plain(lua, message)?;
+    let message = shortened(plain(lua, message)?);
     let fields = match fields {
         Value::Nil => Vec::new(),
         _ => {
@@ -56,7 +56,10 @@ fn write(
             let mut list = Vec::new();
             for entry in table.table()?.pairs::<Value, Value>() {
                 let (name, value) = entry?;
-                list.push((plain(lua, &name)?, plain(lua, &value)?));
+                list.push((
+                    shortened(plain(lua, &name)?),
+                    shortened(plain(lua, &value)?),
+                ));
                 if list.len() > MAX_FIELDS {
                     return Err(table.fault(&format!("more than {MAX_FIELDS}")));
                 }
