@@ -903,11 +903,23 @@ function broker.password.verify(password, hash) end
 ---@class broker.topic
 broker.topic = {}
 
----Whether a topic filter matches a topic, by the standard's rules.
+---Whether a topic filter matches a topic, by the standard's rules; what is a filter instead of a topic is an error.
 ---@param topic_filter string
 ---@param topic string
 ---@return boolean
 function broker.topic.matches(topic_filter, topic) end
+
+---Whether there is a topic that both filters match; of a Shared Subscription the filter behind the Share Name counts.
+---@param topic_filter string
+---@param other string
+---@return boolean
+function broker.topic.overlaps(topic_filter, other) end
+
+---Whether the first filter matches every topic that the other one matches; shared ones as with overlaps.
+---@param topic_filter string
+---@param other string
+---@return boolean
+function broker.topic.covers(topic_filter, other) end
 
 ---The levels of a topic.
 ---@param topic string

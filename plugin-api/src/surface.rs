@@ -378,7 +378,11 @@ surface! {
     "retained"(p("topic_filter", "string"), opt("limit", "number")) -> "{ RetainedView }" grant Query:
         "Retained messages that match, at most limit (100 unless told, 1000 at most).";
     "topic.matches"(p("topic_filter", "string"), p("topic", "string")) -> "boolean":
-        "Whether a topic filter matches a topic, by the standard's rules.";
+        "Whether a topic filter matches a topic, by the standard's rules; what is a filter instead of a topic is an error.";
+    "topic.overlaps"(p("topic_filter", "string"), p("other", "string")) -> "boolean":
+        "Whether there is a topic that both filters match; of a Shared Subscription the filter behind the Share Name counts.";
+    "topic.covers"(p("topic_filter", "string"), p("other", "string")) -> "boolean":
+        "Whether the first filter matches every topic that the other one matches; shared ones as with overlaps.";
     "topic.levels"(p("topic", "string")) -> "{ string }":
         "The levels of a topic.";
     "time"() -> "number":

@@ -39,6 +39,7 @@ mod buffer;
 mod config;
 mod context;
 mod error;
+mod filter;
 mod guard;
 mod handler;
 mod lane;

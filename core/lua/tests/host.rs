@@ -355,6 +355,16 @@ fn topics_and_time() {
         "return broker.topic.matches('a/#/b', 'a')",
         "not a topic filter",
     );
+    fails(
+        "return broker.topic.matches('secret/#', '#')",
+        "this is a filter, no topic; compare filters with broker.topic.overlaps",
+    );
+    assert_eq!(run("return broker.topic.overlaps('secret/#', '#')"), "true");
+    assert_eq!(run("return broker.topic.covers('secret/#', '#')"), "false");
+    fails(
+        "return broker.topic.covers('a', 'a/#/b')",
+        "not a topic filter",
+    );
     assert_eq!(run("return broker.name"), "test");
     assert_eq!(
         run("return broker.time() > 1700000000 and broker.time() % 1 ~= 0"),

@@ -1,4 +1,4 @@
-//! What a script asks: clients, sessions, retained messages, and whether a topic matches.
+//! What a script asks: clients, sessions, retained messages, and how filters lie to topics and to each other.
 
 use hookmq_plugin_api::{ClientView, RetainedView, SessionView};
 use mlua::{Lua, Table, Value};
@@ -7,7 +7,7 @@ use super::{Args, Raw};
 use crate::args::{Arg, string};
 use crate::context::Context;
 use crate::error::Fault;
-use crate::range;
+use crate::{filter, range};
 
 /// Retained messages that one query gives unless told otherwise, and at most.
 const RETAINED: (usize, usize) = (100, 1_000);
@@ -18,6 +18,8 @@ pub(super) fn find(name: &str) -> Option<Raw> {
         "session" => session,
         "retained" => retained,
         "topic.matches" => matches,
+        "topic.overlaps" => overlaps,
+        "topic.covers" => covers,
         "topic.levels" => levels,
         _ => return None,
     })
@@ -118,15 +120,46 @@ fn retained_table(lua: &Lua, view: &RetainedView) -> mlua::Result<Table> {
 }
 
 fn matches(_: &Lua, _: &Context, [filter, topic, ..]: &Args) -> Result<Value, Fault> {
-    let filter_arg = Arg {
-        function: "broker.topic.matches",
-        name: "topic_filter",
-        value: filter,
+    const FUNCTION: &str = "broker.topic.matches";
+    let filter = filter_text(FUNCTION, "topic_filter", filter)?;
+    let name = topic_text(FUNCTION, topic)?;
+    // To say "no" would let a subscriber to # have what a script means to keep from it.
+    if filter::is_filter(&name) {
+        let topic = Arg {
+            function: FUNCTION,
+            name: "topic",
+            value: topic,
+        };
+        return Err(topic.fault(
+            "this is a filter, no topic; compare filters with broker.topic.overlaps or broker.topic.covers",
+        ));
+    }
+    Ok(Value::Boolean(range::matches(&filter, &name)))
+}
+
+fn overlaps(_: &Lua, _: &Context, [filter, other, ..]: &Args) -> Result<Value, Fault> {
+    const FUNCTION: &str = "broker.topic.overlaps";
+    let filter = filter_text(FUNCTION, "topic_filter", filter)?;
+    let other = filter_text(FUNCTION, "other", other)?;
+    Ok(Value::Boolean(filter::overlaps(&filter, &other)))
+}
+
+fn covers(_: &Lua, _: &Context, [filter, other, ..]: &Args) -> Result<Value, Fault> {
+    const FUNCTION: &str = "broker.topic.covers";
+    let filter = filter_text(FUNCTION, "topic_filter", filter)?;
+    let other = filter_text(FUNCTION, "other", other)?;
+    Ok(Value::Boolean(filter::covers(&filter, &other)))
+}
+
+fn filter_text(function: &'static str, name: &'static str, value: &Value) -> Result<String, Fault> {
+    let filter = Arg {
+        function,
+        name,
+        value,
     };
-    let filter = filter_arg.text()?;
-    range::topic_filter(&filter).map_err(|why| filter_arg.fault(&why))?;
-    let topic = topic_text("broker.topic.matches", topic)?;
-    Ok(Value::Boolean(range::matches(&filter, &topic)))
+    let text = filter.text()?;
+    range::topic_filter(&text).map_err(|why| filter.fault(&why))?;
+    Ok(text)
 }
 
 /// A text as long as a topic can be.
