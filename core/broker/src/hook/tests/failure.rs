@@ -34,7 +34,7 @@ fn ask(hooks: &Hooks, hook: Hook) -> Decision {
     }
 }
 
-/// The table of DESIGN.md section 3, over every hook that decides, every kind of failure, every setting.
+/// What a failure counts as, over every hook that decides, every kind of failure, every setting.
 #[test]
 fn a_failure_counts_as_the_policy_says() {
     type Failure = fn() -> Result<Answer, PluginError>;
