@@ -204,6 +204,19 @@ fn waiting(started: &[Effective], new: &[Effective]) -> Vec<String> {
 }
 
 fn load(sources: &Sources, before: &Generation, handle: &Handle) -> Result<Fresh, Refused> {
+    // Some programs empty a file before they write it, and a full disk leaves it at that. Taken at its word, an empty config would
+    // end every plugin, those that say who may do what among them.
+    if let Some(file) = &sources.file
+        && std::fs::read(file).is_ok_and(|bytes| bytes.trim_ascii().is_empty())
+    {
+        return Err(Refused {
+            why: vec![format!(
+                "{}: is empty; to end every plugin, write a comment into it",
+                file.display()
+            )],
+            files: Vec::new(),
+        });
+    }
     let config = Config::load(sources).map_err(|errors| Refused {
         why: errors.0.iter().map(ToString::to_string).collect(),
         files: Vec::new(),

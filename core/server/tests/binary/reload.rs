@@ -98,6 +98,23 @@ fn a_broken_script_leaves_the_old_one_serving_and_its_line_is_shown() {
 }
 
 #[test]
+fn an_emptied_config_ends_no_plugin() {
+    let folder = Folder::with_config(PLUGIN);
+    folder.write("login.lua", &login(DENY));
+    let mut running = Running::start(&folder);
+    assert_eq!(running.connect("a"), REFUSED);
+    folder.overwrite("broker.toml", "\n");
+    let line = running.wait_for("reload refused");
+    assert!(
+        line.contains("broker.toml: is empty; to end every plugin, write a comment into it"),
+        "{line}"
+    );
+    assert_eq!(running.connect("a"), REFUSED);
+    folder.overwrite("broker.toml", &format!("{LISTENER}\n# No plugins.\n"));
+    until(&running, 0);
+}
+
+#[test]
 fn a_script_whose_tests_fail_is_not_taken_live() {
     let folder = Folder::with_config(PLUGIN);
     folder.write("login.lua", &login(DENY));
