@@ -36,6 +36,7 @@ pub(super) struct Inflight {
     /// Identifier of the first slot.
     oldest: PacketIdentifier,
     n_waiting: usize,
+    bytes: usize,
 }
 
 impl Inflight {
@@ -48,6 +49,7 @@ impl Inflight {
             slots: VecDeque::new(),
             oldest: PacketIdentifier::FIRST,
             n_waiting: 0,
+            bytes: 0,
         }
     }
 
@@ -56,9 +58,11 @@ impl Inflight {
         self.n_waiting
     }
 
-    /// Whether one more may be sent under this many at once.
-    pub(super) fn has_room(&self, window: usize) -> bool {
-        self.n_waiting < window && self.slots.len() < Self::MAXIMUM_SPAN
+    /// Whether one more may be sent under this many at once, and this many bytes.
+    pub(super) fn has_room(&self, window: usize, maximum_bytes: usize) -> bool {
+        self.n_waiting < window
+            && self.bytes < maximum_bytes
+            && self.slots.len() < Self::MAXIMUM_SPAN
     }
 
     /// Takes a message in and names it.
@@ -69,6 +73,7 @@ impl Inflight {
         } else {
             Awaits::PubAck
         };
+        self.bytes += message.size();
         self.slots.push_back(Some(Box::new(Slot {
             message,
             delivery,
@@ -94,6 +99,7 @@ impl Inflight {
         let at = self.place_of(identifier);
         let slot = self.slots.get_mut(at)?.take()?;
         self.n_waiting -= 1;
+        self.bytes -= slot.message.size();
         while let Some(None) = self.slots.front() {
             self.slots.pop_front();
             self.oldest = self.oldest.next();
@@ -191,7 +197,7 @@ mod tests {
         let mut inflight = Inflight::new();
         push(&mut inflight);
         let mut n = 0;
-        while inflight.has_room(100) {
+        while inflight.has_room(100, usize::MAX) {
             let identifier = push(&mut inflight);
             assert!(ack(&mut inflight, identifier));
             n += 1;

@@ -464,7 +464,8 @@ impl Sending {
 
     /// Whether a new QoS 1 or 2 message may be sent.
     fn has_window(&self) -> bool {
-        self.resend.is_empty() && self.inflight.has_room(self.window())
+        let bytes = self.settings.maximum_queued_bytes;
+        self.resend.is_empty() && self.inflight.has_room(self.window(), bytes)
     }
 
     fn window(&self) -> usize {

@@ -22,7 +22,7 @@ pub struct SessionSettings {
     pub maximum_inflight: u16,
     /// Messages that wait for one client.
     pub maximum_queued_messages: usize,
-    /// Bytes of messages that wait for one client.
+    /// Bytes of messages that wait for one client, and as many again of those sent to it and not yet acknowledged.
     pub maximum_queued_bytes: usize,
     /// What happens to a message for a full queue.
     pub queue_full: QueueFull,

@@ -357,6 +357,30 @@ fn a_full_queue_drops_by_its_rule() {
 }
 
 #[test]
+fn a_client_that_acknowledges_nothing_holds_no_more_bytes_than_its_queue() {
+    let payload = "x".repeat(600);
+    let settings = SessionSettings {
+        maximum_queued_bytes: 1_000,
+        maximum_queued_messages: 1,
+        ..SessionSettings::default()
+    };
+    let mut client = Client::new(ProtocolVersion::V5, 1_000, settings);
+    for qos in [QoS::AtLeastOnce, QoS::ExactlyOnce] {
+        assert!(matches!(client.offer(qos, &payload), Offered::Sent));
+    }
+    assert!(matches!(
+        client.offer(QoS::AtLeastOnce, &payload),
+        Offered::Queued
+    ));
+    assert_eq!(client.session.sending().n_inflight(), 2);
+    // The first acknowledgement makes room for it.
+    client.receive();
+    client.acknowledge();
+    assert_eq!(client.session.sending().n_queued(), 0);
+    assert_eq!(client.session.sending().n_inflight(), 2);
+}
+
+#[test]
 fn qos_0_for_a_client_that_is_away_is_dropped_unless_it_shall_wait() {
     for (queue_qos0_offline, delivered) in [(false, 0), (true, 1)] {
         let mut client = Client::new(
