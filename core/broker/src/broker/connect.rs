@@ -302,6 +302,7 @@ impl Inner {
                         client: Some(client),
                         source: Source::Client,
                     },
+                    "",
                 );
                 Err(self.refused_connack(client.version, &explained))
             }

@@ -167,8 +167,9 @@ impl Inner {
             .filter(|_| self.tell_reasons)
     }
 
-    /// Every refusal can be explained: plugin, hook, place and reason go to the log.
-    pub(crate) fn explain(&self, explained: &Explained, origin: Origin<'_>) {
+    /// Every refusal can be explained: plugin, hook, place and reason go to the log, and who wanted what: `about` is the topic
+    /// or filter, empty where it is neither.
+    pub(crate) fn explain(&self, explained: &Explained, origin: Origin<'_>, about: &str) {
         self.stats.refused();
         if let Line::Write { held } = self.refusals.line(self.hooks.now_ms()) {
             let client_id = origin.client_id().map_or("", ClientId::as_str);
@@ -176,7 +177,15 @@ impl Inner {
             if held > 0 {
                 tracing::info!("{held} refusals were not logged");
             }
-            tracing::info!(client_id, source, "refused: {explained}");
+            let username = origin.client.and_then(|client| client.username.as_deref());
+            let username = username.unwrap_or_default();
+            tracing::info!(
+                client_id,
+                username,
+                topic = about,
+                source,
+                "refused: {explained}"
+            );
         }
     }
 

@@ -195,11 +195,11 @@ impl Inner {
                 return Some(Outcome::taken(draft.take_answer()));
             }
             Decision::Deny(explained) => {
-                self.explain(&explained, origin);
+                self.explain(&explained, origin, draft.publish().topic);
                 explained
             }
             Decision::Disconnect(explained) => {
-                self.explain(&explained, origin);
+                self.explain(&explained, origin, draft.publish().topic);
                 return Some(Outcome {
                     disconnect: Some(explained),
                     ..Outcome::of(ReasonCode::NotAuthorized)

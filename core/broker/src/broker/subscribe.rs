@@ -255,7 +255,7 @@ impl Inner {
             }
             Decision::Deny(explained) => explained,
             Decision::Disconnect(explained) => {
-                self.explain(&explained, origin);
+                self.explain(&explained, origin, draft.filter.as_str());
                 return Some(FilterOutcome {
                     disconnect: Some(explained),
                     ..FilterOutcome::of(ReasonCode::NotAuthorized)
@@ -266,7 +266,7 @@ impl Inner {
             Hook::InterceptUnsubscription => PacketType::UnsubAck,
             _ => PacketType::SubAck,
         };
-        self.explain(&explained, origin);
+        self.explain(&explained, origin, draft.filter.as_str());
         Some(FilterOutcome {
             reason: reason_of(&explained, answer),
             reason_string: self.told(&explained).map(str::to_owned),

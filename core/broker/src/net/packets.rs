@@ -131,6 +131,7 @@ impl Protocol {
                         client: Some(&client),
                         source: Source::Client,
                     },
+                    "",
                 );
                 Err(End::rejected(&inner, &explained))
             }

@@ -114,6 +114,12 @@ fn test(mut paths: Vec<PathBuf>, config: Option<PathBuf>) -> ExitCode {
                 continue;
             }
         };
+        if files.is_empty() {
+            eprintln!(
+                "{}: no tests; those of auth.lua are in auth_test.lua beside it",
+                path.display()
+            );
+        }
         for file in files {
             let report = run_tests(
                 &file,

@@ -219,6 +219,35 @@ fn a_refusal_is_said_with_name_code_and_reason() {
 }
 
 #[test]
+fn the_log_says_who_was_refused_what() {
+    let mut scene = Scene::new();
+    let who = ["--id", "c1", "-u", "bob", "-P", "x"];
+    scene.run(
+        "pub",
+        &[&["-t", "devices/ann", "-m", "x"], &who[..]].concat(),
+    );
+    let line = scene.broker.wait_for("refused: plugin rules");
+    for part in [
+        "authorize_publish, rules.lua:8",
+        "bob",
+        "c1",
+        "\"devices/ann\"",
+    ] {
+        assert!(line.contains(part), "{part} in {line}");
+    }
+    scene.run("sub", &[&["-t", "secret/#"], &who[..]].concat());
+    let line = scene.broker.wait_for("refused: plugin rules");
+    for part in [
+        "authorize_subscribe, rules.lua:12",
+        "bob",
+        "c1",
+        "\"secret/#\"",
+    ] {
+        assert!(line.contains(part), "{part} in {line}");
+    }
+}
+
+#[test]
 fn nobody_there_is_one_and_nonsense_is_sixty_four() {
     let folder = Folder::new();
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
