@@ -150,10 +150,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 Step::Rest => {}
                 Step::End(end) => return end,
             }
-            if self.pace.is_spent() {
-                tokio::task::yield_now().await;
-                self.pace.reset();
-            }
+            self.let_others_on().await;
+        }
+    }
+
+    /// Rests when a turn is over; a time limit around it can end it there.
+    async fn let_others_on(&mut self) {
+        if self.pace.is_spent() {
+            tokio::task::yield_now().await;
+            self.pace.reset();
         }
     }
 
@@ -555,7 +560,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             self.admit(&mut replies);
         }
         if end.ended.reason == ReasonCode::ServerShuttingDown {
-            while self.take_outbox() {}
+            while self.take_outbox() {
+                self.let_others_on().await;
+            }
         }
         if self.protocol.client.version == ProtocolVersion::V5 {
             let mut last = disconnect.clone();
@@ -574,6 +581,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             }
         }
         while !self.unasked.is_empty() {
+            self.let_others_on().await;
             self.admit_unasked();
         }
         let write = std::mem::take(&mut self.write);

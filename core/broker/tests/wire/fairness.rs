@@ -103,6 +103,32 @@ async fn a_slow_hook_holds_up_those_whose_messages_it_is_asked_about() {
     }
 }
 
+#[tokio::test]
+async fn a_stop_does_not_wait_for_a_slow_hook_to_see_all_that_waits() {
+    for hook in [Hook::InterceptDelivery, Hook::InterceptOutboundPacket] {
+        let slow = Slow::at(hook);
+        let server = Server::with([slow.registered()]).await;
+        let _subscriber = server
+            .subscriber(V5, "subscriber", "slow", QoS::AtMostOnce)
+            .await;
+        let mut publisher = server.client("publisher").await;
+        // Twenty seconds of work, two milliseconds each.
+        for _ in 0..100 {
+            publisher.send_bytes(&burst()).await;
+        }
+        publisher.send(Packet::PingReq).await;
+        publisher.gets("PINGRESP").await;
+        let begun = Instant::now();
+        server.handle.stop().await;
+        assert!(
+            begun.elapsed() < Duration::from_secs(8),
+            "{}",
+            hook.spec().name
+        );
+        assert!(slow.n_asked() < 100 * N_MESSAGES, "nothing was left to cut");
+    }
+}
+
 fn subscribe(filters: impl Iterator<Item = String>, retain_handling: RetainHandling) -> Subscribe {
     let options = SubscriptionOptions {
         retain_handling,
