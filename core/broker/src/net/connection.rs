@@ -282,7 +282,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 return Ok((used, Some(Step::Packet(frame))));
             }
             let is_over = if is_dear {
-                self.pace.step()
+                self.pace.asked_step()
             } else {
                 self.pace.cheap_step()
             };

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 const TURN: Duration = Duration::from_millis(1);
 /// Steps that cost little, as far as anybody knows, between two looks at the clock.
 const STRIDE: u32 = 8;
+/// Plugins that take no longer than this for all steps between two looks at the clock are quick.
+const QUICK: Duration = Duration::from_micros(100);
 
 /// One turn of a connection. Time is the machine's own: a clock that tests hold still says nothing about work.
 #[derive(Debug, Default)]
@@ -15,12 +17,31 @@ pub(crate) struct Pace {
     until: Option<Instant>,
     n_steps: u32,
     is_spent: bool,
+    /// The last look at the clock of this turn.
+    looked: Option<Instant>,
+    /// Whether plugins were quick when last looked at.
+    are_quick: bool,
 }
 
 impl Pace {
     /// Notes a step that may be dear, for which plugins were asked or many were looked at; true if it is time to rest.
     pub(crate) fn step(&mut self) -> bool {
         let now = Instant::now();
+        self.is_spent |= now >= *self.until.get_or_insert(now + TURN);
+        self.is_spent
+    }
+
+    /// Notes a packet that plugins were asked about; true if it is time to rest. A look at the clock costs a tenth of a quick plugin's
+    /// answer, so quick ones are looked at now and then, slow ones every time.
+    pub(crate) fn asked_step(&mut self) -> bool {
+        self.n_steps = self.n_steps.wrapping_add(1);
+        if self.are_quick && !self.n_steps.is_multiple_of(STRIDE) {
+            return self.is_spent;
+        }
+        let now = Instant::now();
+        if let Some(looked) = self.looked.replace(now) {
+            self.are_quick = now - looked < QUICK;
+        }
         self.is_spent |= now >= *self.until.get_or_insert(now + TURN);
         self.is_spent
     }
@@ -42,7 +63,10 @@ impl Pace {
 
     /// The next turn begins.
     pub(crate) fn reset(&mut self) {
-        *self = Self::default();
+        *self = Self {
+            are_quick: self.are_quick,
+            ..Self::default()
+        };
     }
 
     /// For work that awaits anyway: lets the others on when it is time.
