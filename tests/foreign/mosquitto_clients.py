@@ -1,12 +1,13 @@
 """mosquitto_pub and mosquitto_sub against the broker. The scenarios are those of scenarios.txt."""
 
+import pathlib
 import queue
 import signal
 import subprocess
 import threading
 import time
 
-from checks import BOTH, V5, WAIT_SECONDS, Checks, equal, wait_until
+from checks import BOTH, V5, WAIT_SECONDS, Checks, ClientHangs, equal, wait_until
 
 checks = Checks()
 
@@ -85,8 +86,19 @@ class Subscriber:
         self.expect("the end")
 
     def leave(self):
-        """A clean end: mosquitto_sub sends DISCONNECT."""
-        self._end(signal.SIGINT)
+        """A clean end: mosquitto_sub sends DISCONNECT.
+
+        Its signal handler calls into the library, and waits for ever if the library was just writing a line: known of
+        version 2.0, seen with a debugger. That is the client's fault and no answer of the broker's, so the scenario starts anew.
+        """
+        try:
+            self._end(signal.SIGINT)
+        except subprocess.TimeoutExpired:
+            waits_for = pathlib.Path(f"/proc/{self.process.pid}/wchan").read_text(encoding="ascii")
+            self.kill()
+            if waits_for.startswith("futex"):
+                raise ClientHangs("mosquitto_sub hangs in its own signal handler") from None
+            raise
 
     def kill(self):
         """An abrupt end: the kernel closes the socket."""
@@ -315,7 +327,8 @@ def expiry(case):
         watcher = Subscriber(case, case.topic("clock"))
         publish(case, case.topic("clock"), "the end")
         ticking = watcher.next().payload == b"ticking"
-        watcher.leave()
+        # Not asked to leave: the next message may be on its way.
+        watcher.kill()
         return not ticking
 
     wait_until(clock_has_stopped, "the retained message expires")
