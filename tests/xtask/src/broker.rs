@@ -24,7 +24,7 @@ enum Kind {
 }
 
 /// How a suite is told its broker.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 #[group(skip)]
 pub(crate) struct Arguments {
     /// Start this broker on a free loopback port.

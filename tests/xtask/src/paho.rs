@@ -37,6 +37,17 @@ pub(crate) struct Arguments {
     test: Option<String>,
 }
 
+impl Arguments {
+    /// The whole suite of a checkout.
+    pub(crate) fn of(path: &Path, broker: &broker::Arguments) -> Self {
+        Self {
+            path: path.to_owned(),
+            broker: broker.clone(),
+            test: None,
+        }
+    }
+}
+
 /// What the driver says of one test.
 #[derive(Deserialize)]
 struct Said {

@@ -6,13 +6,14 @@
 mod clients;
 mod report;
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::Outcome;
 use crate::broker::{self, Broker, Settings};
 use crate::process::{Running, root};
+use crate::{Outcome, paho};
 use clients::Client;
 use report::{Check, Report, Scenario, Verdict};
 
@@ -31,6 +32,9 @@ pub(crate) struct Arguments {
     /// Only this scenario.
     #[arg(long)]
     scenario: Option<String>,
+    /// A checkout of eclipse/paho.mqtt.testing: its tests run as well, against a broker of their own.
+    #[arg(long, value_name = "PATH")]
+    paho: Option<PathBuf>,
 }
 
 /// Installs the clients that the workspace's own tests drive.
@@ -47,6 +51,15 @@ pub(crate) fn prepare_for_tests() -> Outcome {
 /// # Errors
 /// When a client cannot be had, the broker does not start or stop cleanly, or any check fails.
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    let clients = run_clients(arguments);
+    let Some(checkout) = &arguments.paho else {
+        return clients;
+    };
+    let suite = paho::run(&paho::Arguments::of(checkout, &arguments.broker));
+    clients.and(suite)
+}
+
+fn run_clients(arguments: &Arguments) -> Outcome {
     let scenarios = Scenario::read_all(arguments.scenario.as_deref())?;
     let clients: Vec<Client> = Client::ALL
         .into_iter()
