@@ -72,17 +72,6 @@ impl Inner {
         only: Option<&SessionRef>,
         now: Instant,
     ) -> Outcome {
-        if !chain.listens(Hook::InterceptPublish) && !chain.listens(Hook::AuthorizePublish) {
-            return self.deliver(
-                chain,
-                turn,
-                origin,
-                publish,
-                only,
-                now,
-                PublishAnswer::default(),
-            );
-        }
         let mut draft = MessageDraft::new(
             Hook::InterceptPublish,
             origin,
@@ -134,6 +123,19 @@ impl Inner {
         } else {
             self.deliver(chain, turn, origin, publish, only, now, answer)
         }
+    }
+
+    /// Steps 7 to 9 for a message that no plugin is asked about before.
+    pub(crate) fn publish_unasked(
+        &self,
+        chain: &Chain,
+        turn: &mut Turn,
+        origin: Origin<'_>,
+        publish: &Publish<'_>,
+        now: Instant,
+    ) -> Outcome {
+        let answer = PublishAnswer::default();
+        self.deliver(chain, turn, origin, publish, None, now, answer)
     }
 
     /// Steps 7 to 9, and what the publisher is told of them.

@@ -12,7 +12,7 @@ use hookmq_mqtt::packet::{
     Ack, AckProperties, Disconnect, Publish, SubAck, Subscribe, UnsubAck, Unsubscribe,
 };
 use hookmq_mqtt::property::UserProperties;
-use hookmq_mqtt::{Packet, ProtocolVersion, QoS, ReasonCode, RetainHandling, codec};
+use hookmq_mqtt::{Packet, ProtocolVersion, QoS, ReasonCode, RetainHandling, TopicName, codec};
 use hookmq_plugin_api::{Field, Hook, Value};
 
 use super::end::End;
@@ -163,20 +163,16 @@ impl Protocol {
         now: Instant,
     ) -> Result<Flow, Box<End>> {
         match packet {
-            Packet::Publish(publish) => {
+            Packet::Publish(mut publish) => {
                 if chain.awaits(Hook::InterceptPublish) || chain.awaits(Hook::AuthorizePublish) {
                     return Ok(Flow::Await(frame.into()));
                 }
-                // Nothing in it awaits, so one poll ends it. Pinned where it stands: moving it would cost more than the rest.
-                let handled = pin!(self.handle_publish(chain, publish, now));
-                match handled.poll(&mut Context::from_waker(Waker::noop())) {
-                    Poll::Ready(handled) => handled?,
-                    Poll::Pending => {
-                        let why = "a hook awaits that said it does not".to_owned();
-                        let reason = ReasonCode::ImplementationSpecificError;
-                        return Err(End::by_broker(reason, DisconnectType::NotClean, Some(why)));
-                    }
-                }
+                let Some(begun) = self.begin_publish(&publish)? else {
+                    return Ok(Flow::Next);
+                };
+                begun.resolve(&mut publish);
+                let outcome = self.publish_now(chain, &publish, now)?;
+                self.end_publish(begun, outcome)?;
             }
             Packet::PubAck(ack) => {
                 let done = self
@@ -253,13 +249,30 @@ impl Protocol {
         }
     }
 
-    /// Step 3, then the broker's order, then step 10: the acknowledgement.
+    /// A PUBLISH that plugins may await: the same steps, waiting in the middle.
     async fn handle_publish(
         &mut self,
         chain: &Chain,
         mut publish: Publish<'_>,
         now: Instant,
     ) -> Result<(), Box<End>> {
+        let Some(begun) = self.begin_publish(&publish)? else {
+            return Ok(());
+        };
+        begun.resolve(&mut publish);
+        let origin = Origin {
+            client: Some(&self.client),
+            source: Source::Client,
+        };
+        let outcome = self
+            .inner
+            .publish(chain, &mut self.turn, origin, &publish, None, now)
+            .await;
+        self.end_publish(begun, outcome)
+    }
+
+    /// Step 3: limits, Topic Alias, duplicates. `None` for a duplicate, which is answered.
+    fn begin_publish(&mut self, publish: &Publish<'_>) -> Result<Option<Begun>, Box<End>> {
         self.n_received += 1;
         if publish.qos > self.maximum_qos {
             return Err(ProtocolError {
@@ -290,35 +303,58 @@ impl Protocol {
                 Some(why),
             ));
         }
-        let mut aliased = None;
-        let mut unsettled = Unsettled(None);
-        if Receiving::concerns(&publish) {
-            let session = Arc::clone(&self.entry.session.0);
-            let inbound = session.receiving().handle_publish(&publish)?;
-            match inbound {
-                Inbound::New(receipt, topic) => {
-                    unsettled = Unsettled(Some((session, receipt)));
-                    aliased = topic;
-                }
-                Inbound::Again(identifier, reason) => {
-                    self.reply(Packet::PubRec(Ack::new(identifier, reason)));
-                    return Ok(());
-                }
+        if !Receiving::concerns(publish) {
+            return Ok(Some(Begun::default()));
+        }
+        let session = Arc::clone(&self.entry.session.0);
+        let inbound = session.receiving().handle_publish(publish)?;
+        match inbound {
+            Inbound::New(receipt, topic) => Ok(Some(Begun {
+                topic,
+                unsettled: Unsettled(Some((session, receipt))),
+            })),
+            Inbound::Again(identifier, reason) => {
+                self.reply(Packet::PubRec(Ack::new(identifier, reason)));
+                Ok(None)
             }
         }
-        if let Some(topic) = &aliased {
-            publish.topic = topic;
-        }
-        publish.properties.topic_alias = None;
+    }
+
+    /// Steps 4 to 9 where nothing awaits.
+    fn publish_now(
+        &mut self,
+        chain: &Chain,
+        publish: &Publish<'_>,
+        now: Instant,
+    ) -> Result<Outcome, Box<End>> {
         let origin = Origin {
             client: Some(&self.client),
             source: Source::Client,
         };
-        let outcome = self
-            .inner
-            .publish(chain, &mut self.turn, origin, &publish, None, now)
-            .await;
-        let receipt = unsettled.0.take().map(|(_, receipt)| receipt);
+        if !chain.listens(Hook::InterceptPublish) && !chain.listens(Hook::AuthorizePublish) {
+            let turn = &mut self.turn;
+            return Ok(self
+                .inner
+                .publish_unasked(chain, turn, origin, publish, now));
+        }
+        // One poll ends it. Pinned where it stands: moving it would cost more than the rest.
+        let published = pin!(
+            self.inner
+                .publish(chain, &mut self.turn, origin, publish, None, now)
+        );
+        match published.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(outcome) => Ok(outcome),
+            Poll::Pending => {
+                let why = "a hook awaits that said it does not".to_owned();
+                let reason = ReasonCode::ImplementationSpecificError;
+                Err(End::by_broker(reason, DisconnectType::NotClean, Some(why)))
+            }
+        }
+    }
+
+    /// Step 10: the acknowledgement.
+    fn end_publish(&mut self, mut begun: Begun, outcome: Outcome) -> Result<(), Box<End>> {
+        let receipt = begun.unsettled.0.take().map(|(_, receipt)| receipt);
         if let Some(explained) = &outcome.disconnect {
             return Err(End::rejected(&self.inner, explained));
         }
@@ -583,8 +619,27 @@ impl Protocol {
     }
 }
 
+/// A PUBLISH between step 3 and step 10.
+#[derive(Default)]
+struct Begun {
+    /// The Topic Name that an alias stands for.
+    topic: Option<TopicName>,
+    unsettled: Unsettled,
+}
+
+impl Begun {
+    /// Puts the Topic Name in the alias's place.
+    fn resolve<'a>(&'a self, publish: &mut Publish<'a>) {
+        if let Some(topic) = &self.topic {
+            publish.topic = topic;
+        }
+        publish.properties.topic_alias = None;
+    }
+}
+
 /// Forgets a QoS 2 message whose way was cut short (the connection was taken over while a plugin was asked): it was not answered,
 /// so the client sends it again, and it must not count as a duplicate then.
+#[derive(Default)]
 struct Unsettled(Option<(Arc<Session>, Receipt)>);
 
 impl Drop for Unsettled {
