@@ -1,5 +1,6 @@
 //! Sockets: the only place that reads, writes and accepts. Steps 1, 2, 10 and 11 of the path of a PUBLISH.
 
+mod begun;
 pub(crate) mod connection;
 mod end;
 mod leaving;

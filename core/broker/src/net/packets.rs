@@ -12,9 +12,10 @@ use hookmq_mqtt::packet::{
     Ack, AckProperties, Disconnect, Publish, SubAck, Subscribe, UnsubAck, Unsubscribe,
 };
 use hookmq_mqtt::property::UserProperties;
-use hookmq_mqtt::{Packet, ProtocolVersion, QoS, ReasonCode, RetainHandling, TopicName, codec};
+use hookmq_mqtt::{Packet, ProtocolVersion, QoS, ReasonCode, RetainHandling, codec};
 use hookmq_plugin_api::{Field, Hook, Value};
 
+use super::begun::{Begun, Unsettled};
 use super::end::End;
 use super::pace::Pace;
 use crate::broker::connect::Connected;
@@ -28,8 +29,8 @@ use crate::event::message::Origin;
 use crate::event::packet::PacketDraft;
 use crate::hook::{Chain, Decision, Scope};
 use crate::message::{Message, Source};
+use crate::session::ProtocolError;
 use crate::session::receiving::{Inbound, Receipt, Receiving};
-use crate::session::{ProtocolError, Session};
 
 /// One connected client's side of the protocol.
 pub(crate) struct Protocol {
@@ -615,39 +616,6 @@ impl Protocol {
             self.inner
                 .stats
                 .received(std::mem::take(&mut self.n_received));
-        }
-    }
-}
-
-/// A PUBLISH between step 3 and step 10.
-#[derive(Default)]
-struct Begun {
-    /// The Topic Name that an alias stands for.
-    topic: Option<TopicName>,
-    unsettled: Unsettled,
-}
-
-impl Begun {
-    /// Puts the Topic Name in the alias's place.
-    fn resolve<'a>(&'a self, publish: &mut Publish<'a>) {
-        if let Some(topic) = &self.topic {
-            publish.topic = topic;
-        }
-        publish.properties.topic_alias = None;
-    }
-}
-
-/// Forgets a QoS 2 message whose way was cut short (the connection was taken over while a plugin was asked): it was not answered,
-/// so the client sends it again, and it must not count as a duplicate then.
-#[derive(Default)]
-struct Unsettled(Option<(Arc<Session>, Receipt)>);
-
-impl Drop for Unsettled {
-    fn drop(&mut self) {
-        if let Some((session, receipt)) = &self.0 {
-            session
-                .receiving()
-                .settle(receipt, ReasonCode::UnspecifiedError);
         }
     }
 }
