@@ -7,6 +7,7 @@
 //!
 //! This crate has no dependencies, and knows neither the broker's own types nor any engine.
 
+pub mod abi;
 pub mod answer;
 pub mod catalogue;
 #[cfg(feature = "typed")]

@@ -1,0 +1,1 @@
+//! Native plugins: dynamic libraries behind a C ABI.

@@ -1,0 +1,1 @@
+//! WASM plugins: components and core modules that answer the hooks.
