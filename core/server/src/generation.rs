@@ -3,25 +3,24 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use hookmq_broker::ListenerSettings;
 use hookmq_broker::hook::{DEFAULT_BUDGET, Filter, Registration};
-use hookmq_lua::{LoadError, LuaPlugin, LuaSettings};
-use hookmq_plugin_api::{Grants, Hook, Host, Plugin};
+use hookmq_plugin_api::{Grants, Hook, Host};
 
 use crate::config::{Config, Effective, Origin, PluginSettings};
+use crate::runtime::{Program, Said};
 use crate::self_test;
 
 /// One loaded plugin.
 #[derive(Debug, Clone)]
 pub(crate) struct Loaded {
     pub(crate) settings: PluginSettings,
-    pub(crate) script: Arc<LuaPlugin>,
+    pub(crate) program: Program,
     registration: Registration,
-    /// The script's file behind all symbolic links, as it was before it was read.
+    /// The plugin's file behind all symbolic links, as it was before it was read.
     resolved: Option<PathBuf>,
-    /// Whether the script is not the one of the generation before.
+    /// Whether the program is not the one of the generation before.
     pub(crate) is_new: bool,
 }
 
@@ -32,13 +31,13 @@ pub(crate) struct Generation(pub(crate) Vec<Loaded>);
 /// Why a generation cannot be.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Flaw {
-    /// A script cannot be loaded.
-    #[error("plugin {plugin}: {error}{note}")]
-    Script {
+    /// A plugin cannot be loaded.
+    #[error("plugin {plugin}: {why}{note}")]
+    Load {
         /// Its name.
         plugin: String,
         /// With the file as the operator would open it.
-        error: Box<LoadError>,
+        why: String,
         /// Where in the config the mistake is, if it is there.
         note: String,
     },
@@ -52,7 +51,7 @@ pub(crate) enum Flaw {
         /// One line or more per test.
         failures: String,
     },
-    /// The operator's section and the script's own words do not go together.
+    /// The operator's section and the plugin's own words do not go together.
     #[error("{place}: plugin {plugin}: {why}")]
     Registration {
         /// Where the section is.
@@ -78,7 +77,7 @@ pub(crate) enum Flaw {
 }
 
 impl Generation {
-    /// Loads and tests what is new or changed, and checks the whole. Runs scripts, so it takes as long as they do.
+    /// Loads and tests what is new or changed, and checks the whole. Runs what plugins do at load, so it takes as long as they do.
     ///
     /// # Errors
     /// Everything that is wrong.
@@ -103,7 +102,7 @@ impl Generation {
                     .filter_map(test),
             );
         }
-        // A login script that failed to load is the one problem then, not its absence too.
+        // A login plugin that failed to load is the one problem then, not its absence too.
         if flaws.is_empty() {
             flaws.extend(unguarded(config, &plugins));
         }
@@ -126,7 +125,7 @@ impl Generation {
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         self.0
             .iter()
-            .flat_map(|loaded| loaded.script.files())
+            .flat_map(|loaded| loaded.program.files())
             .collect()
     }
 
@@ -134,8 +133,7 @@ impl Generation {
     pub(crate) fn differs(&self, other: &Self) -> bool {
         self.0.len() != other.0.len()
             || self.0.iter().zip(&other.0).any(|(one, other)| {
-                !Arc::ptr_eq(&one.script, &other.script)
-                    || !is_same_section(&one.settings, &other.settings)
+                !one.program.is(&other.program) || !is_same_section(&one.settings, &other.settings)
             })
     }
 }
@@ -162,53 +160,45 @@ fn load_one(
         let old = &loaded.settings;
         let is_same =
             old.name == settings.name && old.path == settings.path && old.load == settings.load;
-        is_same && loaded.resolved == resolved && loaded.script.is_current()
+        is_same && loaded.resolved == resolved && loaded.program.is_current()
     });
-    let script = match kept {
-        Some(loaded) => Arc::clone(&loaded.script),
-        None => load_script(config, settings, host)?,
+    let program = match kept {
+        Some(loaded) => loaded.program.clone(),
+        None => load_program(config, settings, host)?,
     };
-    let registration = register(settings, &script).map_err(|why| Flaw::Registration {
+    let registration = register(settings, &program).map_err(|why| Flaw::Registration {
         place: settings.place.clone(),
         plugin: settings.name.clone(),
         why,
     })?;
     Ok(Loaded {
         settings: settings.clone(),
-        script,
+        program,
         registration,
         resolved,
         is_new: kept.is_none(),
     })
 }
 
-fn load_script(
+fn load_program(
     config: &Config,
     settings: &PluginSettings,
     host: &dyn Fn(&str, Grants) -> Arc<dyn Host>,
-) -> Result<Arc<LuaPlugin>, Flaw> {
+) -> Result<Program, Flaw> {
     let host = host(
         &settings.name,
         settings.load.grants.iter().copied().collect(),
     );
-    LuaPlugin::load(&settings.path, lua_settings(settings), host).map_err(|error| {
-        // A script's errors name files from its own folder; the operator opens them from the config's.
-        let folder = settings
-            .path
-            .parent()
-            .map(PathBuf::from)
-            .unwrap_or_default();
-        let file = folder.join(&error.file).display().to_string();
-        let note = config_note(&config.effective, settings, &error.message);
-        Flaw::Script {
+    Program::load(&settings.name, &settings.path, &settings.load, host).map_err(|failure| {
+        Flaw::Load {
             plugin: settings.name.clone(),
-            error: Box::new(LoadError { file, ..error }),
-            note,
+            why: failure.text,
+            note: config_note(&config.effective, settings, &failure.message),
         }
     })
 }
 
-/// Where the operator set the key that the script complains about: its message begins with `config.key`.
+/// Where the operator set the key that the plugin complains about: its message begins with `config.key`.
 fn config_note(effective: &[Effective], settings: &PluginSettings, message: &str) -> String {
     let key: String = message
         .chars()
@@ -238,20 +228,9 @@ fn test(plugin: &Loaded) -> Option<Flaw> {
     })
 }
 
-/// What a script is loaded with.
-fn lua_settings(settings: &PluginSettings) -> LuaSettings {
-    LuaSettings {
-        memory_limit: settings.load.memory,
-        awaiting_timeout: settings.load.awaiting_timeout,
-        max_awaiting: settings.load.maximum_awaiting,
-        config: settings.load.config.clone(),
-        ..LuaSettings::new(settings.name.clone())
-    }
-}
-
-/// The operator's words first, then the script's own, then the defaults.
-fn register(settings: &PluginSettings, script: &Arc<LuaPlugin>) -> Result<Registration, String> {
-    let said = script.metadata();
+/// The operator's words first, then the plugin's own, then the defaults.
+fn register(settings: &PluginSettings, program: &Program) -> Result<Registration, String> {
+    let said = program.said();
     let priority = match (settings.priority, said.priority) {
         (Some(priority), _) => priority,
         (None, Some(priority)) => i32::try_from(priority).map_err(|_| {
@@ -263,39 +242,35 @@ fn register(settings: &PluginSettings, script: &Arc<LuaPlugin>) -> Result<Regist
         })?,
         (None, None) => 0,
     };
-    let list = |ours: &Option<Vec<String>>, theirs: &[String]| {
-        ours.clone().unwrap_or_else(|| theirs.to_vec())
-    };
-    let filter = Filter {
-        topics: list(&settings.topics, &said.filter.topics),
-        clients: list(&settings.clients, &said.filter.clients),
-        listeners: list(&settings.listeners, &said.filter.listeners),
-        qos: settings
-            .qos
-            .clone()
-            .or_else(|| Some(said.filter.qos.clone()))
-            .filter(|qos| !qos.is_empty()),
-        minimum_size: settings.minimum_size.or(said.filter.min_size),
-        maximum_size: settings.maximum_size.or(said.filter.max_size),
-    };
+    let budget = settings.timeout.or(said.timeout).unwrap_or(DEFAULT_BUDGET);
+    let on_error = settings.on_error.or(said.on_error);
+    let filter = filter(settings, said);
     filter.check().map_err(|error| format!("filter: {error}"))?;
-    let plugin: Arc<dyn Plugin> = Arc::clone(script) as Arc<dyn Plugin>;
     Ok(Registration {
         priority,
         filter,
-        on_error: settings.on_error.or(said.on_error),
-        budget: budget(settings, script),
+        on_error,
+        budget,
         awaiting_timeout: settings.load.awaiting_timeout,
-        ..Registration::new(&settings.name, "lua", plugin)
+        ..Registration::new(&settings.name, program.kind(), program.plugin())
     })
 }
 
-/// Time that one call may take.
-fn budget(settings: &PluginSettings, script: &LuaPlugin) -> Duration {
-    settings
-        .timeout
-        .or(script.metadata().timeout)
-        .unwrap_or(DEFAULT_BUDGET)
+/// What it is asked about: each criterion as the operator wants it, else as the plugin does.
+fn filter(settings: &PluginSettings, said: Said) -> Filter {
+    let said = said.filter;
+    Filter {
+        topics: settings.topics.clone().unwrap_or(said.topics),
+        clients: settings.clients.clone().unwrap_or(said.clients),
+        listeners: settings.listeners.clone().unwrap_or(said.listeners),
+        qos: settings
+            .qos
+            .clone()
+            .or(said.qos)
+            .filter(|qos| !qos.is_empty()),
+        minimum_size: settings.minimum_size.or(said.minimum_size),
+        maximum_size: settings.maximum_size.or(said.maximum_size),
+    }
 }
 
 /// The login plugins that a listener's clients are judged by.
@@ -307,7 +282,7 @@ pub(crate) fn guards<'a>(
         let admits = &plugin.registration.filter.listeners;
         let is_asked = admits.is_empty() || admits.iter().any(|name| name == listener);
         let answers = plugin
-            .script
+            .program
             .listens()
             .iter()
             .any(|listen| listen.hook == Hook::ValidateConnection);

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! cli         one file per command; exit codes          config       TOML and environment -> checked settings
-//! generation  the loaded scripts of one config          reload       saved files and SIGHUP -> one swap
+//! generation  the loaded plugins of one config          reload       saved files and SIGHUP -> one swap
+//! runtime     a file -> a plugin, by its ending         self_test    a script's own tests
 //! watch       sees that files were saved                logging      stderr, for people or for machines
 //! ```
 
@@ -11,6 +12,7 @@ mod config;
 mod generation;
 mod logging;
 mod reload;
+mod runtime;
 mod self_test;
 mod watch;
 

@@ -1,4 +1,4 @@
-//! Takes a saved config or script live: read, check, load, test, then one swap. Whatever fails, the old generation serves on.
+//! Takes a saved config or plugin live: read, check, load, test, then one swap. Whatever fails, the old generation serves on.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use tokio::signal::unix::Signal;
 use crate::config::{Config, Effective, Sources};
 use crate::generation::Generation;
 use crate::logging::Log;
+use crate::runtime::Runtime;
 use crate::self_test;
 use crate::watch::Files;
 
@@ -69,7 +70,7 @@ impl Reload {
 
     /// Every file whose change matters.
     fn files(&self) -> Vec<PathBuf> {
-        let scripts = self.generation.files();
+        let plugins = self.generation.files();
         let tests = self
             .generation
             .0
@@ -80,7 +81,7 @@ impl Reload {
             .iter()
             .cloned()
             .chain(tests)
-            .chain(scripts)
+            .chain(plugins)
             .collect()
     }
 
@@ -94,7 +95,7 @@ impl Reload {
         let loaded = tokio::task::spawn_blocking(move || load(&sources, &before, &handle)).await;
         loaded.unwrap_or_else(|panic| {
             Err(Refused {
-                why: vec![format!("a script could not be loaded: {panic}")],
+                why: vec![format!("a plugin could not be loaded: {panic}")],
                 files: Vec::new(),
             })
         })
@@ -236,8 +237,10 @@ fn suspects(config: &Config) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for plugin in &config.plugins {
         files.push(plugin.path.clone());
-        let folder = plugin.path.parent().unwrap_or(Path::new(""));
-        files.extend(scripts_below(folder, 2));
+        if Runtime::of(&plugin.path) == Some(Runtime::Lua) {
+            let folder = plugin.path.parent().unwrap_or(Path::new(""));
+            files.extend(scripts_below(folder, 2));
+        }
     }
     files
 }
@@ -255,10 +258,7 @@ fn scripts_below(folder: &Path, depth: usize) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in entries.filter_map(Result::ok).take(1_000) {
         let path = entry.path();
-        let is_script = path
-            .extension()
-            .is_some_and(|ending| ending == "lua" || ending == "luau");
-        if is_script {
+        if Runtime::of(&path) == Some(Runtime::Lua) {
             files.push(path);
         } else if depth > 1 && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             files.extend(scripts_below(&path, depth - 1));

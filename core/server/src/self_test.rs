@@ -9,13 +9,16 @@ use hookmq_broker::hook::DEFAULT_BUDGET;
 use hookmq_lua::testing::{TestOptions, TestReport, run_tests, test_files};
 
 use crate::config::PluginSettings;
+use crate::runtime::Runtime;
 
 /// Time of one test on the way of a reload, where an operator waits for it.
 const RELOAD_BUDGET: Duration = Duration::from_secs(5);
 
-/// The test file of a script, if there is one.
-pub(crate) fn file_of(script: &Path) -> Option<PathBuf> {
-    test_files(script).ok()?.pop()
+/// The test file of a script, if there is one. Plugins of other runtimes are tested by what they are built with.
+pub(crate) fn file_of(plugin: &Path) -> Option<PathBuf> {
+    match Runtime::of(plugin)? {
+        Runtime::Lua => test_files(plugin).ok()?.pop(),
+    }
 }
 
 /// Runs the tests of a plugin's script; `None` if it has none.

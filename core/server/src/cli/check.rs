@@ -4,7 +4,6 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use hookmq_broker::Broker;
-use hookmq_plugin_api::Plugin;
 
 use super::ConfigArguments;
 use crate::config::{Config, Listener, Sources};
@@ -45,7 +44,7 @@ fn listing(sources: &Sources, config: &Config, generation: &Generation) -> Strin
     out.push_str("\nplugins\n");
     for plugin in &generation.0 {
         let hooks: Vec<_> = plugin
-            .script
+            .program
             .listens()
             .iter()
             .map(|listen| listen.hook.spec().name)

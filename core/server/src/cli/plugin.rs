@@ -7,10 +7,11 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use hookmq_broker::hook::Hooks;
 use hookmq_lua::testing::{run_tests, test_files};
-use hookmq_plugin_api::{Kind, OnError};
+use hookmq_plugin_api::{Hook, Kind};
 
 use super::{ConfigArguments, EXIT_FAILED, check};
 use crate::config::PluginSettings;
+use crate::generation::Generation;
 use crate::self_test;
 
 #[derive(Debug, Subcommand)]
@@ -47,19 +48,10 @@ fn list(arguments: ConfigArguments) -> ExitCode {
     let mut out = String::new();
     for (hook, plugins) in hooks.chain().list() {
         let spec = hook.spec();
-        let kind = match spec.kind {
-            Kind::Gate => "gate",
-            Kind::Filter => "filter",
-            Kind::Notice => "notice",
-            Kind::Supply => "supply",
-        };
         // Writing to a text cannot fail.
-        let _ = writeln!(out, "{} ({kind})", spec.name);
+        let _ = writeln!(out, "{} ({})", spec.name, spec.kind.name());
         for (at, plugin) in plugins.iter().enumerate() {
-            let on_error = match plugin.on_error {
-                OnError::Deny => "deny",
-                OnError::Pass => "pass",
-            };
+            let reads = reads(&generation, &plugin.plugin, hook);
             let filter = if plugin.filter.is_empty() {
                 "everything"
             } else {
@@ -69,13 +61,14 @@ fn list(arguments: ConfigArguments) -> ExitCode {
             let failure = if spec.kind == Kind::Notice {
                 String::new()
             } else {
-                format!(", a failure counts as {on_error}")
+                format!(", a failure counts as {}", plugin.on_error.name())
             };
             let _ = writeln!(
                 out,
-                "  {}. {}  priority {}, about {filter}{failure}{awaits}",
+                "  {}. {} ({})  priority {}, about {filter}, reads {reads}{failure}{awaits}",
                 at + 1,
                 plugin.plugin,
+                plugin.kind,
                 plugin.priority
             );
         }
@@ -84,6 +77,27 @@ fn list(arguments: ConfigArguments) -> ExitCode {
         out.push_str("no plugin answers any hook\n");
     }
     super::print(&out)
+}
+
+/// The fields that a plugin declared for a hook.
+fn reads(generation: &Generation, plugin: &str, hook: Hook) -> String {
+    let loaded = generation
+        .0
+        .iter()
+        .find(|loaded| loaded.settings.name == plugin);
+    let fields = loaded.and_then(|loaded| {
+        let mut listens = loaded.program.listens().iter();
+        Some(listens.find(|listen| listen.hook == hook)?.fields)
+    });
+    let fields = fields.unwrap_or_default();
+    if fields.is_empty() {
+        "nothing".to_owned()
+    } else if fields == hook.spec().field_set() {
+        "every field".to_owned()
+    } else {
+        let names: Vec<_> = fields.iter().map(|field| field.name()).collect();
+        names.join(" ")
+    }
 }
 
 fn test(mut paths: Vec<PathBuf>, config: Option<PathBuf>) -> ExitCode {

@@ -29,7 +29,7 @@ pub(crate) use self::environment::PREFIX;
 pub(crate) use self::error::{ConfigError, ConfigErrors};
 pub(crate) use self::listener::Listener;
 pub(crate) use self::log::{LogFormat, LogSettings};
-pub(crate) use self::plugin::PluginSettings;
+pub(crate) use self::plugin::{LoadSettings, PluginSettings};
 pub(crate) use self::reader::{Effective, Origin};
 
 /// Where the config comes from.

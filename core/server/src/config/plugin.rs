@@ -11,6 +11,7 @@ use super::document::{Content, Node};
 use super::error::hint;
 use super::form::{Choice, ListOf, Size, Span, Text, Whole, quoted};
 use super::reader::{Origin, Section};
+use crate::runtime::Runtime;
 
 /// One plugin as the operator wants it.
 #[derive(Debug, Clone, PartialEq)]
@@ -148,14 +149,12 @@ fn read(section: &mut Section<'_>, folder: &Path) -> PluginSettings {
 }
 
 fn check_path(section: &Section<'_>, path: &Path) {
-    match path.extension().and_then(|ending| ending.to_str()) {
-        Some("lua" | "luau") if path.is_file() => {}
-        Some("lua" | "luau") => {
-            section.refuse_key("path", format!("there is no file {}", path.display()))
-        }
-        _ => section.refuse_key(
+    match Runtime::of(path) {
+        Some(_) if path.is_file() => {}
+        Some(_) => section.refuse_key("path", format!("there is no file {}", path.display())),
+        None => section.refuse_key(
             "path",
-            "expected a script, a file whose name ends with .lua or .luau".to_owned(),
+            format!("expected a file that ends with {}", Runtime::ENDINGS),
         ),
     }
 }

@@ -23,10 +23,10 @@ fn the_chain_is_listed_in_the_order_of_asking() {
     let out = two().run(&["plugin", "list", "-c", "broker.toml"]).good();
     let expected = "\
 client_connected (notice)
-  1. second  priority 5, about topics=b/# qos=1
+  1. second (lua)  priority 5, about topics=b/# qos=1, reads client_id
 intercept_publish (filter)
-  1. second  priority 5, about topics=b/# qos=1, a failure counts as deny
-  2. first  priority 4, about everything, a failure counts as pass
+  1. second (lua)  priority 5, about topics=b/# qos=1, reads topic, a failure counts as deny
+  2. first (lua)  priority 4, about everything, reads topic, a failure counts as pass
 ";
     assert_eq!(out, expected);
 }

@@ -1,0 +1,172 @@
+//! What a plugin's file is run by: told from the file's ending, loaded, and seen by the rest of the server as one thing.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hookmq_broker::hook::Filter;
+use hookmq_lua::{LoadError, LuaPlugin, LuaSettings};
+use hookmq_plugin_api::{Host, Listen, OnError, Plugin};
+
+use crate::config::LoadSettings;
+
+/// What runs a plugin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Runtime {
+    /// A Luau script.
+    Lua,
+}
+
+impl Runtime {
+    /// Every ending with what it means, for errors.
+    pub(crate) const ENDINGS: &str = ".lua or .luau (a script)";
+
+    /// By the ending of a file's name.
+    pub(crate) fn of(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()? {
+            "lua" | "luau" => Some(Self::Lua),
+            _ => None,
+        }
+    }
+}
+
+/// What a plugin says of itself; the operator's section wins over it. What it leaves out is `None` or empty.
+#[derive(Debug, Default)]
+pub(crate) struct Said {
+    pub(crate) priority: Option<i64>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) on_error: Option<OnError>,
+    pub(crate) filter: Filter,
+}
+
+/// A plugin that could not be loaded.
+#[derive(Debug)]
+pub(crate) struct LoadFailure {
+    /// With the file as the operator would open it.
+    pub(crate) text: String,
+    /// The runtime's words alone. They begin with `config.key` where a key of the plugin's own section is to blame.
+    pub(crate) message: String,
+}
+
+/// One loaded plugin of any runtime.
+#[derive(Debug, Clone)]
+pub(crate) enum Program {
+    Lua(Arc<LuaPlugin>),
+}
+
+impl Program {
+    /// Loads a plugin's file. Runs what of it runs at load.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the file, its config or its grants.
+    pub(crate) fn load(
+        name: &str,
+        path: &Path,
+        settings: &LoadSettings,
+        host: Arc<dyn Host>,
+    ) -> Result<Self, LoadFailure> {
+        match Runtime::of(path) {
+            Some(Runtime::Lua) => load_lua(name, path, settings, host),
+            None => {
+                let message = format!("expected a file that ends with {}", Runtime::ENDINGS);
+                Err(LoadFailure {
+                    text: format!("{}: {message}", path.display()),
+                    message,
+                })
+            }
+        }
+    }
+
+    /// The runtime in one word, for lists and metrics.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Lua(_) => "lua",
+        }
+    }
+
+    /// The plugin as the hook engine calls it.
+    pub(crate) fn plugin(&self) -> Arc<dyn Plugin> {
+        match self {
+            Self::Lua(script) => Arc::clone(script) as Arc<dyn Plugin>,
+        }
+    }
+
+    /// The hooks that it answers, with the fields that it reads.
+    pub(crate) fn listens(&self) -> &[Listen] {
+        match self {
+            Self::Lua(script) => script.listens(),
+        }
+    }
+
+    /// Every file that it was made of.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Lua(script) => script.files(),
+        }
+    }
+
+    /// Whether its files on disk are still those that were loaded. Reads them.
+    pub(crate) fn is_current(&self) -> bool {
+        match self {
+            Self::Lua(script) => script.is_current(),
+        }
+    }
+
+    /// Whether both are one and the same load.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Lua(one), Self::Lua(other)) => Arc::ptr_eq(one, other),
+        }
+    }
+
+    /// What it says of itself.
+    pub(crate) fn said(&self) -> Said {
+        match self {
+            Self::Lua(script) => said_by_script(script),
+        }
+    }
+}
+
+fn load_lua(
+    name: &str,
+    path: &Path,
+    settings: &LoadSettings,
+    host: Arc<dyn Host>,
+) -> Result<Program, LoadFailure> {
+    let settings = LuaSettings {
+        memory_limit: settings.memory,
+        awaiting_timeout: settings.awaiting_timeout,
+        max_awaiting: settings.maximum_awaiting,
+        config: settings.config.clone(),
+        ..LuaSettings::new(name)
+    };
+    LuaPlugin::load(path, settings, host)
+        .map(Program::Lua)
+        .map_err(|error| {
+            // A script's errors name files from its own folder; the operator opens them from the config's.
+            let folder = path.parent().unwrap_or(Path::new(""));
+            let file = folder.join(&error.file).display().to_string();
+            let message = error.message.clone();
+            LoadFailure {
+                text: LoadError { file, ..error }.to_string(),
+                message,
+            }
+        })
+}
+
+fn said_by_script(script: &LuaPlugin) -> Said {
+    let said = script.metadata();
+    Said {
+        priority: said.priority,
+        timeout: said.timeout,
+        on_error: said.on_error,
+        filter: Filter {
+            topics: said.filter.topics.clone(),
+            clients: said.filter.clients.clone(),
+            listeners: said.filter.listeners.clone(),
+            qos: Some(said.filter.qos.clone()).filter(|qos| !qos.is_empty()),
+            minimum_size: said.filter.min_size,
+            maximum_size: said.filter.max_size,
+        },
+    }
+}
