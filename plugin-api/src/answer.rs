@@ -1,4 +1,6 @@
-//! What a plugin answers: a verdict in words, and the changes that travel with it.
+//! What a plugin answers: a verdict in words, the changes that travel with it, and for how long it holds.
+
+use std::time::Duration;
 
 use crate::field::Field;
 use crate::value::Owned;
@@ -10,6 +12,8 @@ pub struct Answer {
     pub verdict: Verdict,
     /// New values of fields that the catalogue lets this hook change. Each field at most once; the last one counts.
     pub changes: Vec<(Field, Owned)>,
+    /// Whether the broker may decide like events by this answer, see [`Keep`].
+    pub keep: Option<Box<Keep>>,
 }
 
 impl Answer {
@@ -17,6 +21,7 @@ impl Answer {
     pub const PASS: Self = Self {
         verdict: Verdict::Pass,
         changes: Vec::new(),
+        keep: None,
     };
 
     /// Abstain, with changes.
@@ -25,7 +30,15 @@ impl Answer {
         Self {
             verdict: Verdict::Pass,
             changes,
+            keep: None,
         }
+    }
+
+    /// The same answer, which the broker may keep.
+    #[must_use]
+    pub fn kept(mut self, keep: Keep) -> Self {
+        self.keep = Some(Box::new(keep));
+        self
     }
 }
 
@@ -34,6 +47,77 @@ impl From<Verdict> for Answer {
         Self {
             verdict,
             changes: Vec::new(),
+            keep: None,
+        }
+    }
+}
+
+/// Lets the broker decide without calling: for as long as an answer is kept, events that are the same in every field that the handler
+/// declared (and in every other one that it read) get this answer, with its changes, and the plugin is not entered.
+///
+/// Only an accept or a deny of a hook whose row in the catalogue says [`crate::HookSpec::keeps`] may carry it; anywhere else the answer
+/// is wrong ([`crate::Cause::Answer`]). Whatever else the handler decided from (a file, the time, the key-value map) is its own promise,
+/// for the time that it says here. A plugin that is reloaded begins with nothing kept.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Keep {
+    /// For how long at most; the broker may forget earlier. Zero keeps nothing: then only the tags count.
+    pub ttl: Duration,
+    /// Names for what the answer depends on, like `user:alice`, the same ones for all plugins. [`crate::Host::invalidate`] forgets every
+    /// answer with a tag; [`crate::Host::reauthorize`] also asks again about every subscription that was allowed with it. At most
+    /// [`Keep::MAXIMUM_TAGS`], each of 1 to [`Keep::MAXIMUM_TAG`] bytes.
+    pub tags: Vec<Box<str>>,
+}
+
+impl Keep {
+    /// Tags of one answer at most.
+    pub const MAXIMUM_TAGS: usize = 16;
+
+    /// Bytes of one tag at most.
+    pub const MAXIMUM_TAG: usize = 256;
+
+    /// For this long, without tags.
+    #[must_use]
+    pub const fn lasting(ttl: Duration) -> Self {
+        Self {
+            ttl,
+            tags: Vec::new(),
+        }
+    }
+
+    /// With one more tag.
+    #[must_use]
+    pub fn tagged(mut self, tag: &str) -> Self {
+        self.tags.push(tag.into());
+        self
+    }
+
+    /// Whether the broker takes it.
+    ///
+    /// # Errors
+    /// What is wrong with its tags, in words.
+    pub fn check(&self) -> Result<(), String> {
+        if self.tags.len() > Self::MAXIMUM_TAGS {
+            return Err(format!(
+                "{} tags, at most {} fit",
+                self.tags.len(),
+                Self::MAXIMUM_TAGS
+            ));
+        }
+        self.tags.iter().try_for_each(|tag| Self::check_tag(tag))
+    }
+
+    /// Whether this can be a tag.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn check_tag(tag: &str) -> Result<(), String> {
+        match tag.len() {
+            0 => Err("a tag is empty".to_owned()),
+            len if len > Self::MAXIMUM_TAG => Err(format!(
+                "a tag has {len} bytes, at most {} fit",
+                Self::MAXIMUM_TAG
+            )),
+            _ => Ok(()),
         }
     }
 }

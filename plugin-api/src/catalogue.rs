@@ -78,6 +78,8 @@ pub struct HookSpec {
     pub awaits: bool,
     /// Whether it comes per packet, message or receiver.
     pub hot: bool,
+    /// Whether an accept or a deny may carry [`crate::answer::Keep`], so that the broker decides like events without calling.
+    pub keeps: bool,
     /// The version of the contract that brought it.
     pub since: &'static str,
 }
@@ -93,6 +95,12 @@ impl HookSpec {
     #[must_use]
     pub fn may_change(&self, field: Field) -> bool {
         self.changes.contains(&field)
+    }
+
+    /// Whether an answer with this verdict may be kept.
+    #[must_use]
+    pub const fn may_keep(&self, verdict: VerdictKind) -> bool {
+        self.keeps && matches!(verdict, VerdictKind::Accept | VerdictKind::Deny)
     }
 
     /// Whether a handler may answer so.
@@ -112,6 +120,7 @@ macro_rules! catalogue {
         $(on_error: $on_error:ident,)?
         $(awaits: $awaits:literal,)?
         $(hot: $hot:literal,)?
+        $(keeps: $keeps:literal,)?
     })*) => {
         /// A hook point. A closed list: an unknown name is an error at load.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -138,6 +147,7 @@ macro_rules! catalogue {
                 on_error: or!(OnError::Pass, $(OnError::$on_error)?),
                 awaits: or!(false, $($awaits)?),
                 hot: or!(false, $($hot)?),
+                keeps: or!(false, $($keeps)?),
                 since: "1.0",
             },)*
         ];
@@ -333,6 +343,7 @@ catalogue! {
         verdicts: [Pass Accept Deny Disconnect],
         on_error: Deny,
         awaits: true,
+        keeps: true,
     }
     ClientSubscribed client_subscribed Notice {
         when: "The subscription is active.",
@@ -387,6 +398,7 @@ catalogue! {
         on_error: Deny,
         awaits: true,
         hot: true,
+        keeps: true,
     }
     InterceptEnqueue intercept_enqueue Filter {
         when: "Once per receiver, before the message is handed to its Session; retained messages too.",
@@ -525,6 +537,19 @@ mod tests {
                     assert!(spec.may_answer(VerdictKind::Pass), "{}", spec.name);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn only_gates_let_their_answers_be_kept() {
+        let keeping: Vec<_> = HOOKS.iter().filter(|spec| spec.keeps).collect();
+        assert!(!keeping.is_empty());
+        for spec in keeping {
+            assert_eq!(spec.kind, Kind::Gate, "{}", spec.name);
+            assert!(spec.may_keep(VerdictKind::Accept) && spec.may_keep(VerdictKind::Deny));
+            assert!(!spec.may_keep(VerdictKind::Pass) && !spec.may_keep(VerdictKind::Disconnect));
+            // A key made of these would hardly ever come again.
+            assert!(!spec.fields.contains(&Field::Payload), "{}", spec.name);
         }
     }
 

@@ -24,7 +24,7 @@ pub mod value;
 #[cfg(feature = "typed")]
 pub mod view;
 
-pub use answer::{Answer, Refusal, Verdict, VerdictKind};
+pub use answer::{Answer, Keep, Refusal, Verdict, VerdictKind};
 pub use catalogue::{Hook, HookSpec, Kind, OnError};
 #[cfg(feature = "typed")]
 pub use closures::Closures;

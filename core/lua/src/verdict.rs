@@ -216,6 +216,7 @@ pub(crate) fn answer(
     Ok(Answer {
         verdict: made.verdict.clone(),
         changes: made.changes.clone(),
+        keep: None,
     })
 }
 

@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use hookmq_mqtt::topic::{TopicFilter, TopicName};
 use hookmq_plugin_api::{
     Answer, Cause, Field, HookSpec, Kind, Owned, PluginError, Refusal, Type, Verdict, VerdictKind,
+    catalogue::HOOKS,
 };
 
 /// The longest UTF-8 Encoded String and Binary Data [MQTT-1.5.4], [MQTT-1.5.6].
@@ -18,7 +19,8 @@ const MAX_STRING: usize = 65_535;
 #[inline]
 pub(super) fn check(spec: &HookSpec, answer: &Answer) -> Result<(), PluginError> {
     // Every hook lets a plugin abstain, and notices allow nothing else.
-    if matches!(answer.verdict, Verdict::Pass) && answer.changes.is_empty() {
+    if matches!(answer.verdict, Verdict::Pass) && answer.changes.is_empty() && answer.keep.is_none()
+    {
         return Ok(());
     }
     check_all(spec, answer).map_err(|message| PluginError::new(Cause::Answer, message))
@@ -65,7 +67,34 @@ fn check_all(spec: &HookSpec, answer: &Answer) -> Result<(), String> {
         }
         check_value(*field, value)?;
     }
+    if let Some(keep) = &answer.keep {
+        if !spec.may_keep(verdict) {
+            return Err(not_to_be_kept(spec, verdict));
+        }
+        keep.check()?;
+    }
     Ok(())
+}
+
+fn not_to_be_kept(spec: &HookSpec, verdict: VerdictKind) -> String {
+    if spec.keeps {
+        format!(
+            "{} can keep accept and deny, not {}",
+            spec.name,
+            verdict.name()
+        )
+    } else {
+        let hooks: Vec<_> = HOOKS
+            .iter()
+            .filter(|spec| spec.keeps)
+            .map(|spec| spec.name)
+            .collect();
+        format!(
+            "an answer of {} cannot be kept, only accept and deny of {}",
+            spec.name,
+            hooks.join(" and ")
+        )
+    }
 }
 
 fn check_refusal(refusal: &Refusal) -> Result<(), String> {
@@ -197,7 +226,8 @@ fn start_of(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hookmq_plugin_api::{Hook, catalogue::HOOKS};
+    use hookmq_plugin_api::{Hook, Keep};
+    use std::time::Duration;
 
     fn judge(hook: Hook, answer: &Answer) -> Result<(), String> {
         check(hook.spec(), answer).map_err(|error| {
@@ -410,6 +440,50 @@ mod tests {
     }
 
     #[test]
+    fn only_accept_and_deny_of_hooks_that_keep_can_be_kept() {
+        let keep = || Keep::lasting(Duration::from_secs(60));
+        for spec in HOOKS {
+            for verdict in [
+                Verdict::Pass,
+                Verdict::Accept,
+                Verdict::deny(0, ""),
+                Verdict::Drop(None),
+                Verdict::Consume,
+                Verdict::disconnect(0x8B, ""),
+            ] {
+                let kind = verdict.kind();
+                let allowed =
+                    matches!(spec.hook, Hook::AuthorizePublish | Hook::AuthorizeSubscribe)
+                        && matches!(kind, VerdictKind::Accept | VerdictKind::Deny);
+                assert_eq!(
+                    judge(spec.hook, &Answer::from(verdict).kept(keep())).is_ok(),
+                    allowed,
+                    "{} {}",
+                    spec.name,
+                    kind.name()
+                );
+            }
+        }
+        let hook = Hook::AuthorizePublish;
+        assert_eq!(
+            judge(hook, &Answer::PASS.kept(keep())),
+            Err("authorize_publish can keep accept and deny, not pass".into())
+        );
+        assert_eq!(
+            judge(Hook::InterceptPublish, &Answer::from(Verdict::Accept).kept(keep())),
+            Err("an answer of intercept_publish cannot be kept, only accept and deny of authorize_subscribe and authorize_publish".into())
+        );
+        for (tag, good) in [
+            ("", false),
+            ("user:alice", true),
+            (&*"x".repeat(257), false),
+        ] {
+            let answer = Answer::from(Verdict::Accept).kept(keep().tagged(tag));
+            assert_eq!(judge(hook, &answer).is_ok(), good, "{tag}");
+        }
+    }
+
+    #[test]
     fn a_wrong_change_spoils_the_whole_answer() {
         let answer = Answer {
             verdict: Verdict::Accept,
@@ -417,6 +491,7 @@ mod tests {
                 (Field::Topic, "fine".into()),
                 (Field::ClientId, "not here".into()),
             ],
+            keep: None,
         };
         assert_eq!(
             judge(Hook::InterceptPublish, &answer),

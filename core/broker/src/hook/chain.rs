@@ -302,6 +302,7 @@ impl<'a> Fold<'a> {
         if let Ok(answer) = &outcome
             && matches!(answer.verdict, Verdict::Pass)
             && answer.changes.is_empty()
+            && answer.keep.is_none()
         {
             seat.succeeded(permit, VerdictKind::Pass);
             return None;

@@ -178,6 +178,7 @@ fn registration(
                     (Field::ClientId, "x".into()),
                 ],
             },
+            keep: None,
         })
     };
     let plugin = if awaits {
@@ -395,6 +396,7 @@ fn an_acknowledged_message_keeps_what_the_acknowledgement_shall_say() {
                 Ok(Answer {
                     verdict: verdict.clone(),
                     changes: vec![(Field::ReasonCode, Owned::Integer(0x97))],
+                    keep: None,
                 })
             }),
         )]);
