@@ -17,7 +17,7 @@ const MAX_STRING: usize = 65_535;
 /// # Errors
 /// [`Cause::Answer`] with what is wrong.
 #[inline]
-pub(super) fn check(spec: &HookSpec, answer: &Answer) -> Result<(), PluginError> {
+pub fn check(spec: &HookSpec, answer: &Answer) -> Result<(), PluginError> {
     // Every hook lets a plugin abstain, and notices allow nothing else.
     if matches!(answer.verdict, Verdict::Pass) && answer.changes.is_empty() && answer.keep.is_none()
     {

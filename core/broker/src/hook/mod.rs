@@ -31,6 +31,7 @@ use arc_swap::cache::Cache;
 use hookmq_plugin_api::{Event, Hook, Kind, Listen, Plugin};
 use parking_lot::Mutex;
 
+pub use self::answer::check as check_answer;
 pub use self::breaker::{BreakerSettings, BreakerState};
 pub use self::chain::{Chain, Listed, Subject};
 pub use self::decision::{Decision, Explained, IMPLEMENTATION_SPECIFIC_ERROR};
