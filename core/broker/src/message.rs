@@ -204,7 +204,7 @@ fn remaining(at: Instant, now: Instant) -> u32 {
 /// A message while it is handed to its receivers: encoded straight from the borrowed form, kept at most once.
 pub(crate) struct Offer<'a> {
     /// The final form, QoS and RETAIN as published.
-    pub(crate) publish: Publish<'a>,
+    pub(crate) publish: &'a Publish<'a>,
     /// When it was received.
     pub(crate) now: Instant,
     topic: &'a TopicName,
@@ -215,7 +215,7 @@ pub(crate) struct Offer<'a> {
 
 impl<'a> Offer<'a> {
     pub(crate) const fn new(
-        publish: Publish<'a>,
+        publish: &'a Publish<'a>,
         topic: &'a TopicName,
         sender: Option<&'a ClientId>,
         source: Source,
@@ -231,10 +231,10 @@ impl<'a> Offer<'a> {
         }
     }
 
-    /// A message that is kept already.
-    pub(crate) fn of(message: &'a Arc<Message>, now: Instant) -> Self {
+    /// A message that is kept already; `publish` is its [`Message::as_publish`].
+    pub(crate) fn of(message: &'a Arc<Message>, publish: &'a Publish<'a>, now: Instant) -> Self {
         let offer = Self::new(
-            message.as_publish(now),
+            publish,
             &message.topic,
             message.sender.as_ref(),
             message.source,
@@ -254,7 +254,7 @@ impl<'a> Offer<'a> {
     pub(crate) fn message(&self) -> &Arc<Message> {
         self.kept.get_or_init(|| {
             Arc::new(Message::keep(
-                &self.publish,
+                self.publish,
                 self.topic,
                 self.sender,
                 self.source,

@@ -369,8 +369,9 @@ impl Inner {
         }
         let now = crate::now();
         for message in &draft.messages {
+            let publish = message.as_publish(now);
             let offer = Offer::new(
-                message.as_publish(now),
+                &publish,
                 &message.topic,
                 message.sender.as_ref(),
                 message.source,

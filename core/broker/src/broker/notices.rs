@@ -67,7 +67,7 @@ impl Inner {
             )];
             self.notify_message(
                 Hook::MessageNotConsumed,
-                &offer.publish,
+                offer.publish,
                 offer.source(),
                 offer.sender(),
                 None,

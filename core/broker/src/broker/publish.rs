@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use hookmq_mqtt::property::UserProperties;
+use hookmq_mqtt::packet::AckProperties;
 use hookmq_mqtt::{ClientId, PacketType, Publish, QoS, ReasonCode, TopicName};
 use hookmq_plugin_api::{Field, Hook, Value};
 
@@ -18,17 +18,17 @@ use crate::hook::{Chain, Decision, Explained, Scope};
 use crate::message::{Message, Offer, Source};
 use crate::router::{Group, MatchCache, Matches, Readiness};
 use crate::session::SessionRef;
-use crate::session::delivery::Delivery;
+use crate::session::delivery::{Delivery, Identifiers};
 use crate::session::sending::{DropReason, Offered};
 
 /// What the publisher is told.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) reason: ReasonCode,
-    pub(crate) reason_string: Option<String>,
-    pub(crate) user_properties: UserProperties,
+    /// What a plugin adds to the acknowledgement; boxed, as hardly any message has it.
+    pub(crate) properties: Option<Box<AckProperties>>,
     /// A plugin wants the publisher's connection to end.
-    pub(crate) disconnect: Option<Explained>,
+    pub(crate) disconnect: Option<Box<Explained>>,
 }
 
 impl Outcome {
@@ -36,17 +36,15 @@ impl Outcome {
     fn taken(answer: PublishAnswer) -> Self {
         Self {
             reason: answer.reason.unwrap_or(ReasonCode::Success),
-            reason_string: answer.reason_string,
-            user_properties: answer.user_properties,
+            properties: answer.properties,
             disconnect: None,
         }
     }
 
-    fn of(reason: ReasonCode) -> Self {
+    const fn of(reason: ReasonCode) -> Self {
         Self {
             reason,
-            reason_string: None,
-            user_properties: UserProperties::new(),
+            properties: None,
             disconnect: None,
         }
     }
@@ -58,7 +56,7 @@ struct Routed {
     n_matched: usize,
     n_filtered: usize,
     n_taken: usize,
-    disconnect: Option<Explained>,
+    disconnect: Option<Box<Explained>>,
 }
 
 impl Inner {
@@ -164,8 +162,7 @@ impl Inner {
         };
         Outcome {
             reason: answer.reason.unwrap_or(nobody),
-            reason_string: answer.reason_string,
-            user_properties: answer.user_properties,
+            properties: answer.properties,
             disconnect: routed.disconnect,
         }
     }
@@ -203,19 +200,20 @@ impl Inner {
             Decision::Disconnect(explained) => {
                 self.explain(&explained, origin, draft.publish().topic);
                 return Some(Outcome {
-                    disconnect: Some(explained),
+                    disconnect: Some(Box::new(explained)),
                     ..Outcome::of(ReasonCode::NotAuthorized)
                 });
             }
         };
         let reason = reason_of(&explained, PacketType::PubAck);
-        let told = self.told(&explained);
-        Some(Outcome {
-            reason,
-            reason_string: told.map(str::to_owned),
+        let properties = AckProperties {
+            reason_string: self.told(&explained).map(str::to_owned),
             user_properties: crate::event::user_properties(&explained.refusal.user_properties)
                 .unwrap_or_default(),
-            disconnect: None,
+        };
+        Some(Outcome {
+            properties: Some(Box::new(properties)),
+            ..Outcome::of(reason)
         })
     }
 
@@ -245,7 +243,7 @@ impl Inner {
             return Ok(Routed::default());
         };
         let offer = Offer::new(
-            *publish,
+            publish,
             &route.topic,
             origin.client_id(),
             origin.source,
@@ -265,7 +263,12 @@ impl Inner {
             let delivery = Delivery {
                 qos: publish.qos.min(target.qos),
                 retain: publish.retain && target.retain_as_published,
-                identifiers: target.identifiers.clone(),
+                // Hardly any subscription has one, and to copy none costs as much as to copy some.
+                identifiers: if target.identifiers.is_empty() {
+                    Identifiers::new()
+                } else {
+                    target.identifiers.clone()
+                },
             };
             self.offer(
                 chain,
@@ -295,10 +298,9 @@ impl Inner {
         topic: &str,
     ) -> Result<Found<'a>, ReasonCode> {
         let generation = self.router.generation();
-        // Asked twice because a hit borrows the cache for the caller.
-        if routes.get(generation, topic).is_some() {
+        if routes.seek(generation, topic) {
             return Ok(routes
-                .get(generation, topic)
+                .found()
                 .map_or(Found::Nothing, |found| Found::Known(found)));
         }
         let generation = self.router.matches(topic, matches);
@@ -351,71 +353,87 @@ impl Inner {
     ) {
         routed.n_matched += 1;
         if chain.listens(Hook::InterceptEnqueue) {
-            let client = to.0.client();
-            let receiver = Receiver {
-                client_id: to.0.client_id(),
-                username: client
-                    .as_ref()
-                    .and_then(|client| client.username.as_deref()),
-            };
-            let origin = Origin {
-                client: None,
-                source: offer.source(),
-            };
-            let mut copy = offer.publish;
-            (copy.qos, copy.retain) = (delivery.qos, delivery.retain);
-            let mut draft =
-                MessageDraft::new(Hook::InterceptEnqueue, origin, copy, &self.session_settings)
-                    .sent_by(offer.sender())
-                    .for_receiver(receiver);
-            let scope = Scope {
-                client_id: to.0.client_id(),
-                listener: client.as_ref().map_or("", |client| &client.listener),
-                topic: Some(copy.topic),
-                qos: Some(copy.qos as u8),
-                size: Some(copy.payload.len()),
-            };
-            match chain.filter(Hook::InterceptEnqueue, &scope, &mut draft) {
-                Decision::Pass | Decision::Accept | Decision::Consume(_) => {}
-                Decision::Drop(explained) | Decision::Deny(explained) => {
-                    routed.n_filtered += 1;
-                    self.notify_dropped(
-                        &copy,
-                        offer.source(),
-                        offer.sender(),
-                        Some(to),
-                        DropReason::Plugin,
-                        Some(&explained),
-                    );
-                    return;
-                }
-                Decision::Disconnect(explained) => {
-                    routed.n_filtered += 1;
-                    self.notify_dropped(
-                        &copy,
-                        offer.source(),
-                        offer.sender(),
-                        Some(to),
-                        DropReason::Plugin,
-                        Some(&explained),
-                    );
-                    routed.disconnect = Some(explained);
-                    return;
-                }
-            }
-            if draft.is_changed() {
-                let publish = draft.publish();
-                let delivery = Delivery {
-                    qos: publish.qos.min(delivery.qos),
-                    ..delivery
-                };
-                let Ok(topic) = TopicName::parse(publish.topic) else {
-                    return;
-                };
-                let own = Offer::new(publish, &topic, offer.sender(), offer.source(), offer.now);
-                self.enqueue(touched, to, &own, delivery, routed);
+            self.offer_asked(chain, touched, to, offer, delivery, routed);
+        } else {
+            self.enqueue(touched, to, offer, delivery, routed);
+        }
+    }
+
+    /// The same with plugins to be asked; apart, so that a message without them does not pay for the room that it needs.
+    #[inline(never)]
+    fn offer_asked(
+        &self,
+        chain: &Chain,
+        touched: &mut Touched,
+        to: &SessionRef,
+        offer: &Offer<'_>,
+        delivery: Delivery,
+        routed: &mut Routed,
+    ) {
+        let client = to.0.client();
+        let receiver = Receiver {
+            client_id: to.0.client_id(),
+            username: client
+                .as_ref()
+                .and_then(|client| client.username.as_deref()),
+        };
+        let origin = Origin {
+            client: None,
+            source: offer.source(),
+        };
+        let mut copy = *offer.publish;
+        (copy.qos, copy.retain) = (delivery.qos, delivery.retain);
+        let mut draft =
+            MessageDraft::new(Hook::InterceptEnqueue, origin, copy, &self.session_settings)
+                .sent_by(offer.sender())
+                .for_receiver(receiver);
+        let scope = Scope {
+            client_id: to.0.client_id(),
+            listener: client.as_ref().map_or("", |client| &client.listener),
+            topic: Some(copy.topic),
+            qos: Some(copy.qos as u8),
+            size: Some(copy.payload.len()),
+        };
+        match chain.filter(Hook::InterceptEnqueue, &scope, &mut draft) {
+            Decision::Pass | Decision::Accept | Decision::Consume(_) => {}
+            Decision::Drop(explained) | Decision::Deny(explained) => {
+                routed.n_filtered += 1;
+                self.notify_dropped(
+                    &copy,
+                    offer.source(),
+                    offer.sender(),
+                    Some(to),
+                    DropReason::Plugin,
+                    Some(&explained),
+                );
                 return;
             }
+            Decision::Disconnect(explained) => {
+                routed.n_filtered += 1;
+                self.notify_dropped(
+                    &copy,
+                    offer.source(),
+                    offer.sender(),
+                    Some(to),
+                    DropReason::Plugin,
+                    Some(&explained),
+                );
+                routed.disconnect = Some(Box::new(explained));
+                return;
+            }
+        }
+        if draft.is_changed() {
+            let publish = draft.publish();
+            let delivery = Delivery {
+                qos: publish.qos.min(delivery.qos),
+                ..delivery
+            };
+            let Ok(topic) = TopicName::parse(publish.topic) else {
+                return;
+            };
+            let own = Offer::new(&publish, &topic, offer.sender(), offer.source(), offer.now);
+            self.enqueue(touched, to, &own, delivery, routed);
+            return;
         }
         self.enqueue(touched, to, offer, delivery, routed);
     }
@@ -449,25 +467,11 @@ impl Inner {
             Offered::Dropped(reason) => Some(*reason),
         };
         if self.hooks.listens(Hook::MessageEnqueued) {
-            let reason = dropped
-                .map(|reason| Value::Text(reason.name()))
-                .unwrap_or(Value::Nil);
-            let more = [
-                (Field::Dropped, Value::Bool(dropped.is_some())),
-                (Field::Reason, reason),
-            ];
-            self.notify_message(
-                Hook::MessageEnqueued,
-                &offer.publish,
-                offer.source(),
-                offer.sender(),
-                Some(to),
-                &more,
-            );
+            self.notify_enqueued(to, offer, dropped);
         }
         if let Some(reason) = dropped {
             self.notify_dropped(
-                &offer.publish,
+                offer.publish,
                 offer.source(),
                 offer.sender(),
                 Some(to),
@@ -480,6 +484,25 @@ impl Inner {
                 self.notify_overwritten(to, &waiting, offer.now);
             }
         }
+    }
+
+    #[inline(never)]
+    fn notify_enqueued(&self, to: &SessionRef, offer: &Offer<'_>, dropped: Option<DropReason>) {
+        let reason = dropped
+            .map(|reason| Value::Text(reason.name()))
+            .unwrap_or(Value::Nil);
+        let more = [
+            (Field::Dropped, Value::Bool(dropped.is_some())),
+            (Field::Reason, reason),
+        ];
+        self.notify_message(
+            Hook::MessageEnqueued,
+            offer.publish,
+            offer.source(),
+            offer.sender(),
+            Some(to),
+            &more,
+        );
     }
 
     /// Step 7 [MQTT-3.3.1-5, MQTT-3.3.1-6].
@@ -506,7 +529,7 @@ impl Inner {
             let more = [(Field::Change, Value::Text(change))];
             self.notify_message(
                 Hook::RetainedChanged,
-                &offer.publish,
+                offer.publish,
                 offer.source(),
                 offer.sender(),
                 None,
@@ -526,7 +549,8 @@ impl Inner {
         subscription: Subscription,
         now: Instant,
     ) {
-        let mut offer = Offer::of(message, now);
+        let publish = message.as_publish(now);
+        let mut offer = Offer::of(message, &publish, now);
         offer.set_source(Source::Retained);
         let delivery = Delivery {
             qos: message.qos.min(subscription.options.qos),

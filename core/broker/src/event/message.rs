@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hookmq_mqtt::property::{PayloadFormat, UserProperties};
+use hookmq_mqtt::packet::AckProperties;
+use hookmq_mqtt::property::PayloadFormat;
 use hookmq_mqtt::{ClientId, PacketType, Publish, QoS, ReasonCode, TopicName};
 use hookmq_plugin_api::{Event, Field, Hook, Owned, Value};
 
@@ -34,8 +35,14 @@ struct Changed {
 pub(crate) struct PublishAnswer {
     /// Reason Code of PUBACK or PUBREC; the broker's own if absent.
     pub(crate) reason: Option<ReasonCode>,
-    pub(crate) reason_string: Option<String>,
-    pub(crate) user_properties: UserProperties,
+    /// Rare, so that most messages carry one word of it along their way.
+    pub(crate) properties: Option<Box<AckProperties>>,
+}
+
+impl PublishAnswer {
+    fn properties(&mut self) -> &mut AckProperties {
+        self.properties.get_or_insert_default()
+    }
 }
 
 /// From whom, and how, a message comes.
@@ -299,9 +306,11 @@ impl Subject for MessageDraft<'_> {
                 Field::ReasonCode => {
                     changed.answer.reason = Some(puback_reason(change!(field, value, integer u8))?)
                 }
-                Field::ReasonString => changed.answer.reason_string = text(field, value)?,
+                Field::ReasonString => {
+                    changed.answer.properties().reason_string = text(field, value)?
+                }
                 Field::ResponseUserProperties => {
-                    changed.answer.user_properties = change!(field, value, pairs)
+                    changed.answer.properties().user_properties = change!(field, value, pairs)
                 }
                 other => return Err(format!("{}: may not be changed here", other.name())),
             }

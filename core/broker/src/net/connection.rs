@@ -262,14 +262,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let now = crate::now();
         let chain = self.protocol.inner.hooks.chain();
         let maximum = self.protocol.inner.session_settings.maximum_packet_size;
-        let is_dear = [
-            Hook::InterceptInboundPacket,
-            Hook::InterceptPublish,
-            Hook::AuthorizePublish,
-            Hook::InterceptEnqueue,
-        ]
-        .into_iter()
-        .any(|hook| chain.listens(hook));
+        let is_dear = Protocol::is_dear(&chain);
         let mut used = 0;
         while let Some(rest) = bytes.get(used..).filter(|rest| !rest.is_empty()) {
             let Frame::Complete(len) = codec::frame(rest, maximum)? else {
@@ -278,7 +271,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             let Some(frame) = rest.get(..len) else { break };
             used += len;
             self.last_packet = now;
-            if let Flow::Await(frame) = self.protocol.handle(&chain, frame, now)? {
+            if let Flow::Await(frame) = self.protocol.handle(&chain, is_dear, frame, now)? {
                 return Ok((used, Some(Step::Packet(frame))));
             }
             let is_over = if is_dear {
@@ -456,7 +449,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     return;
                 };
                 let own = Offer::new(
-                    publish,
+                    &publish,
                     &topic,
                     message.sender.as_ref(),
                     message.source,

@@ -8,9 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use bytes::BytesMut;
-use hookmq_mqtt::packet::{
-    Ack, AckProperties, Disconnect, Publish, SubAck, Subscribe, UnsubAck, Unsubscribe,
-};
+use hookmq_mqtt::packet::{Ack, Disconnect, Publish, SubAck, Subscribe, UnsubAck, Unsubscribe};
 use hookmq_mqtt::property::UserProperties;
 use hookmq_mqtt::{Packet, ProtocolVersion, QoS, ReasonCode, RetainHandling, codec};
 use hookmq_plugin_api::{Field, Hook, Value};
@@ -92,17 +90,82 @@ impl Protocol {
         self.maximum_packet_size
     }
 
-    /// Handles one whole packet without waiting, or says that it may have to.
+    /// Handles one whole packet without waiting, or says that it may have to. `is_dear` is [`Protocol::is_dear`] of the chain.
     pub(crate) fn handle(
         &mut self,
         chain: &Chain,
+        is_dear: bool,
         frame: &[u8],
         now: Instant,
     ) -> Result<Flow, Box<End>> {
-        let mut packet = codec::decode(frame, self.client.version)?;
-        if !chain.listens(Hook::InterceptInboundPacket) {
-            return self.handle_packet(chain, packet, frame, now);
+        // The common packet, where nobody is asked, is handled where it was decoded: to move it costs as much as to read its topic,
+        // and one test serves for all hooks on its way.
+        match codec::decode(frame, self.client.version) {
+            Ok(Packet::Publish(publish)) if !is_dear => {
+                self.handle_unasked(chain, &publish, now)?;
+                Ok(Flow::Next)
+            }
+            decoded => self.handle_rare(chain, decoded?, frame, now),
         }
+    }
+
+    /// Whether a plugin is asked anything on the way of a PUBLISH.
+    pub(crate) fn is_dear(chain: &Chain) -> bool {
+        [
+            Hook::InterceptInboundPacket,
+            Hook::InterceptPublish,
+            Hook::AuthorizePublish,
+            Hook::InterceptEnqueue,
+        ]
+        .into_iter()
+        .any(|hook| chain.listens(hook))
+    }
+
+    /// Steps 3 to 10 of a PUBLISH that no plugin is asked about.
+    fn handle_unasked(
+        &mut self,
+        chain: &Chain,
+        publish: &Publish<'_>,
+        now: Instant,
+    ) -> Result<(), Box<End>> {
+        self.admit(publish)?;
+        if Receiving::concerns(publish) {
+            return self.handle_publish(chain, publish, now);
+        }
+        let origin = Origin {
+            client: Some(&self.client),
+            source: Source::Client,
+        };
+        self.inner
+            .publish_unasked(chain, &mut self.turn, origin, publish, now);
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn handle_rare(
+        &mut self,
+        chain: &Chain,
+        packet: Packet<'_>,
+        frame: &[u8],
+        now: Instant,
+    ) -> Result<Flow, Box<End>> {
+        if chain.listens(Hook::InterceptInboundPacket) {
+            self.handle_asked(chain, packet, frame, now)
+        } else {
+            self.handle_packet(chain, packet, frame, now)
+        }
+    }
+
+    /// Asks the plugins about a packet before it is handled.
+    #[inline(never)]
+    fn handle_asked(
+        &mut self,
+        chain: &Chain,
+        packet: Packet<'_>,
+        frame: &[u8],
+        now: Instant,
+    ) -> Result<Flow, Box<End>> {
+        let mut packet = packet;
         // An alias is resolved before any hook, so that no policy judges an empty topic, and a dropped packet still sets it.
         let resolved;
         if let Packet::Publish(publish) = &mut packet
@@ -164,16 +227,12 @@ impl Protocol {
         now: Instant,
     ) -> Result<Flow, Box<End>> {
         match packet {
-            Packet::Publish(mut publish) => {
+            Packet::Publish(publish) => {
                 if chain.awaits(Hook::InterceptPublish) || chain.awaits(Hook::AuthorizePublish) {
                     return Ok(Flow::Await(frame.into()));
                 }
-                let Some(begun) = self.begin_publish(&publish)? else {
-                    return Ok(Flow::Next);
-                };
-                begun.resolve(&mut publish);
-                let outcome = self.publish_now(chain, &publish, now)?;
-                self.end_publish(begun, outcome)?;
+                self.admit(&publish)?;
+                self.handle_publish(chain, &publish, now)?;
             }
             Packet::PubAck(ack) => {
                 let done = self
@@ -235,6 +294,23 @@ impl Protocol {
         Ok(Flow::Next)
     }
 
+    /// Steps 3 to 10 of a PUBLISH that was admitted, where nothing awaits.
+    #[inline(never)]
+    fn handle_publish(
+        &mut self,
+        chain: &Chain,
+        publish: &Publish<'_>,
+        now: Instant,
+    ) -> Result<(), Box<End>> {
+        let Some(begun) = self.begin_publish(publish)? else {
+            return Ok(());
+        };
+        let mut publish = *publish;
+        begun.resolve(&mut publish);
+        let outcome = self.publish_now(chain, &publish, now)?;
+        self.end_publish(begun, outcome)
+    }
+
     /// Handles a packet that may await: the connection's next packet waits for it, nobody else does.
     pub(crate) async fn handle_awaiting(
         &mut self,
@@ -243,7 +319,7 @@ impl Protocol {
         now: Instant,
     ) -> Result<(), Box<End>> {
         match codec::decode(frame, self.client.version)? {
-            Packet::Publish(publish) => self.handle_publish(chain, publish, now).await,
+            Packet::Publish(publish) => self.handle_publish_awaiting(chain, publish, now).await,
             Packet::Subscribe(subscribe) => self.handle_subscribe(chain, subscribe).await,
             Packet::Unsubscribe(unsubscribe) => self.handle_unsubscribe(chain, unsubscribe).await,
             _ => Ok(()),
@@ -251,12 +327,13 @@ impl Protocol {
     }
 
     /// A PUBLISH that plugins may await: the same steps, waiting in the middle.
-    async fn handle_publish(
+    async fn handle_publish_awaiting(
         &mut self,
         chain: &Chain,
         mut publish: Publish<'_>,
         now: Instant,
     ) -> Result<(), Box<End>> {
+        self.admit(&publish)?;
         let Some(begun) = self.begin_publish(&publish)? else {
             return Ok(());
         };
@@ -272,8 +349,8 @@ impl Protocol {
         self.end_publish(begun, outcome)
     }
 
-    /// Step 3: limits, Topic Alias, duplicates. `None` for a duplicate, which is answered.
-    fn begin_publish(&mut self, publish: &Publish<'_>) -> Result<Option<Begun>, Box<End>> {
+    /// Step 3: the limits.
+    fn admit(&mut self, publish: &Publish<'_>) -> Result<(), Box<End>> {
         self.n_received += 1;
         if publish.qos > self.maximum_qos {
             return Err(ProtocolError {
@@ -304,6 +381,11 @@ impl Protocol {
                 Some(why),
             ));
         }
+        Ok(())
+    }
+
+    /// Step 3: Topic Alias and duplicates. `None` for a duplicate, which is answered.
+    fn begin_publish(&mut self, publish: &Publish<'_>) -> Result<Option<Begun>, Box<End>> {
         if !Receiving::concerns(publish) {
             return Ok(Some(Begun::default()));
         }
@@ -378,12 +460,9 @@ impl Protocol {
         };
         self.entry.session.0.receiving().settle(receipt, reason);
         let mut ack = Ack::new(identifier, reason);
-        if outcome.reason_string.is_some() || !outcome.user_properties.is_empty() {
-            ack.properties = Some(Box::new(AckProperties {
-                reason_string: outcome.reason_string,
-                user_properties: outcome.user_properties,
-            }));
-        }
+        ack.properties = outcome.properties.filter(|properties| {
+            properties.reason_string.is_some() || !properties.user_properties.is_empty()
+        });
         self.reply(if qos == QoS::ExactlyOnce {
             Packet::PubRec(ack)
         } else {

@@ -69,16 +69,37 @@ impl<T> MatchCache<T> {
     /// What was remembered for `topic` in this generation of the router.
     #[inline]
     pub fn get(&mut self, generation: u64, topic: &str) -> Option<&Arc<[T]>> {
+        if self.seek(generation, topic) {
+            self.found()
+        } else {
+            None
+        }
+    }
+
+    /// Whether `topic` was remembered in this generation of the router; [`MatchCache::found`] has it then. In two steps, so that
+    /// whoever must do more where nothing was found borrows nothing meanwhile.
+    #[inline]
+    pub fn seek(&mut self, generation: u64, topic: &str) -> bool {
         if self.generation != generation {
             self.clear();
-            return None;
+            return false;
         }
         if self
             .entry(self.last)
-            .is_none_or(|entry| *entry.topic != *topic)
+            .is_some_and(|entry| *entry.topic == *topic)
         {
-            self.last = self.find(topic)?;
+            return true;
         }
+        let Some(number) = self.find(topic) else {
+            return false;
+        };
+        self.last = number;
+        true
+    }
+
+    /// What the last successful [`MatchCache::seek`] found.
+    #[inline]
+    pub fn found(&self) -> Option<&Arc<[T]>> {
         self.entry(self.last).map(|entry| &entry.results)
     }
 

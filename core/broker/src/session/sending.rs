@@ -179,13 +179,13 @@ impl Sending {
         let has_room = self.outbox.len() < self.settings.outbox_bytes && !self.hold;
         if delivery.qos == QoS::AtMostOnce {
             if has_room && !self.pending.has_qos0() {
-                return match self.encode(&offer.publish, &delivery, None) {
+                return match self.encode(offer.publish, &delivery, None) {
                     true => Offered::Sent,
                     false => Offered::Dropped(DropReason::TooLarge),
                 };
             }
         } else if has_room && self.pending.is_empty() && self.has_window() {
-            return match self.send_kept(&offer.publish, offer.message(), delivery) {
+            return match self.send_kept(offer.publish, offer.message(), delivery) {
                 true => Offered::Sent,
                 false => Offered::Dropped(DropReason::TooLarge),
             };

@@ -100,10 +100,11 @@ impl Client {
 
     fn offer(&mut self, qos: QoS, payload: &str) -> Offered {
         let message = numbered("a/topic", qos, payload.as_bytes());
-        let offered = self
-            .session
-            .sending()
-            .offer(&Offer::of(&message, self.now), Delivery::plain(qos));
+        let publish = message.as_publish(self.now);
+        let offered = self.session.sending().offer(
+            &Offer::of(&message, &publish, self.now),
+            Delivery::plain(qos),
+        );
         self.pump();
         offered
     }
