@@ -9,6 +9,9 @@
 //!
 //! This module only says what lies where. Following the pointers is the business of the native host and of the SDK.
 
+pub mod host;
+pub mod imports;
+
 use std::ffi::c_void;
 
 /// The version that a plugin must have been built for. A change that old plugins would not survive raises it.
@@ -141,6 +144,8 @@ pub struct EventCalls {
     pub reserved: u32,
     /// Any field of the hook, declared or not; valid until the handler returns.
     pub get: Option<unsafe extern "C" fn(event: *const Event, field: u32, value: *mut Value)>,
+    /// 1 if the payload is one JSON text, else 0.
+    pub payload_is_json: Option<unsafe extern "C" fn(event: *const Event) -> i32>,
 }
 
 /// What a handler returns: the verdict's number, or a failure.
@@ -179,6 +184,8 @@ pub struct Refusal {
     pub user_properties: *const Pair,
     /// How many.
     pub user_property_count: usize,
+    /// Where in the plugin's source, as in `policy.c:12`, UTF-8; empty for none.
+    pub place: Bytes,
 }
 
 /// The answer that a handler makes, beside its return value (dynamic libraries only; a WASM core module calls imports).
@@ -291,7 +298,10 @@ pub struct HostCalls {
     /// Why `create` failed.
     pub fail: Option<unsafe extern "C" fn(host: *const Host, message: Bytes)>,
     /// A table of functions by its name, NUL-terminated: `hookmq.log.1`, `hookmq.publish.1`, `hookmq.disconnect.1`, `hookmq.query.1`,
-    /// `hookmq.kv.1`, `hookmq.cache.1`. Null for one that this broker does not know or that the plugin is not granted.
+    /// `hookmq.kv.1`, `hookmq.cache.1`, see [`host`]. Null for one that this broker does not know or that the plugin is not granted.
     pub extension:
         Option<unsafe extern "C" fn(host: *const Host, name: *const u8) -> *const c_void>,
+    /// The words of the last host function that refused on this thread, if they fit; their length in any case.
+    pub error:
+        Option<unsafe extern "C" fn(host: *const Host, buffer: *mut u8, capacity: usize) -> usize>,
 }

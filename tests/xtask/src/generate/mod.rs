@@ -1,9 +1,10 @@
 //! `cargo xtask generate`: writes everything that follows from the hook catalogue, and a test says when any of it is stale.
 //!
-//! The typed Rust views with their tests, the type files for Luau and Lua language servers, and the hook reference. The catalogue
+//! The typed Rust views with their tests, the C header, the type files for Luau and Lua language servers, and the hook reference. The catalogue
 //! is linked without its typed views, so a row can be changed although the views no longer compile.
 
 mod answer;
+mod c;
 mod lua;
 mod luals;
 mod luau;
@@ -66,6 +67,7 @@ fn files() -> BTreeMap<String, String> {
     }
     add("plugin-api/luau/broker.d.luau", luau::definitions());
     add("plugin-api/luau/broker.meta.lua", luals::definitions());
+    add("plugin-api/c/hookmq.h", c::header());
     add("docs/hooks.md", reference::page());
     files
 }
