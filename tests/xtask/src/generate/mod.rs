@@ -1,7 +1,7 @@
 //! `cargo xtask generate`: writes everything that follows from the hook catalogue, and a test says when any of it is stale.
 //!
-//! The typed Rust views with their tests, the C header, the type files for Luau and Lua language servers, and the hook reference. The catalogue
-//! is linked without its typed views, so a row can be changed although the views no longer compile.
+//! The typed Rust views with their tests, the type files for Luau and Lua language servers, the WIT package, and the hook reference. The
+//! catalogue is linked without its typed views, so a row can be changed although the views no longer compile.
 
 mod answer;
 mod c;
@@ -15,6 +15,8 @@ mod rust;
 mod snippets;
 mod views;
 mod views_test;
+mod wit;
+mod wit_host;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -26,7 +28,7 @@ use crate::Outcome;
 use crate::process::root;
 
 /// Folders in which every file is generated.
-const WHOLE_FOLDERS: [&str; 1] = ["plugin-api/src/typed"];
+const WHOLE_FOLDERS: [&str; 2] = ["plugin-api/src/typed", "plugin-api/wit"];
 
 /// Writes every generated file that differs, and removes those that are generated no longer.
 ///
@@ -67,6 +69,9 @@ fn files() -> BTreeMap<String, String> {
     }
     add("plugin-api/luau/broker.d.luau", luau::definitions());
     add("plugin-api/luau/broker.meta.lua", luals::definitions());
+    for (name, text) in wit::files() {
+        add(&format!("plugin-api/wit/{name}"), text);
+    }
     add("plugin-api/c/hookmq.h", c::header());
     add("docs/hooks.md", reference::page());
     files
