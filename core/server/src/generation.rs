@@ -189,12 +189,17 @@ fn load_program(
         &settings.name,
         settings.load.grants.iter().copied().collect(),
     );
-    Program::load(&settings.name, &settings.path, &settings.load, host).map_err(|failure| {
-        Flaw::Load {
-            plugin: settings.name.clone(),
-            why: failure.text,
-            note: config_note(&config.effective, settings, &failure.message),
-        }
+    Program::load(
+        &settings.name,
+        &settings.path,
+        &settings.load,
+        config.compile_cache.folder().as_deref(),
+        host,
+    )
+    .map_err(|failure| Flaw::Load {
+        plugin: settings.name.clone(),
+        why: failure.text,
+        note: config_note(&config.effective, settings, &failure.message),
     })
 }
 

@@ -4,6 +4,7 @@
 //! cli         one file per command; exit codes          config       TOML and environment -> checked settings
 //! generation  the loaded plugins of one config          reload       saved files and SIGHUP -> one swap
 //! runtime     a file -> a plugin, by its ending         self_test    a script's own tests
+//! validate    a plugin tried in a process of its own, on hostile input
 //! watch       sees that files were saved                logging      stderr, for people or for machines
 //! ```
 
@@ -14,6 +15,7 @@ mod logging;
 mod reload;
 mod runtime;
 mod self_test;
+mod validate;
 mod watch;
 
 fn main() -> std::process::ExitCode {

@@ -164,6 +164,7 @@ impl Reload {
 /// What can change while the broker runs.
 fn is_live(key: &Effective) -> bool {
     key.section.starts_with("plugin[")
+        || key.section == "wasm"
         || (key.section == "log" && key.key == "level")
         || (key.section == "reload" && key.key == "self_test")
 }

@@ -15,17 +15,32 @@ use crate::config::LoadSettings;
 pub(crate) enum Runtime {
     /// A Luau script.
     Lua,
+    /// A WASM component or core module.
+    Wasm,
+    /// A dynamic library.
+    Native,
 }
 
 impl Runtime {
     /// Every ending with what it means, for errors.
-    pub(crate) const ENDINGS: &str = ".lua or .luau (a script)";
+    pub(crate) const ENDINGS: &str = ".lua or .luau (a script), .wasm (a component or module), .so, .dylib or .dll (a native plugin)";
 
     /// By the ending of a file's name.
     pub(crate) fn of(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()? {
             "lua" | "luau" => Some(Self::Lua),
+            "wasm" => Some(Self::Wasm),
+            "so" | "dylib" | "dll" => Some(Self::Native),
             _ => None,
+        }
+    }
+
+    /// Bytes that each instance may hold unless the operator says otherwise. Languages that bring a runtime of their own into their
+    /// module need more than a script does.
+    pub(crate) const fn usual_memory(self) -> usize {
+        match self {
+            Self::Lua | Self::Native => 16 << 20,
+            Self::Wasm => 64 << 20,
         }
     }
 }
@@ -55,7 +70,7 @@ pub(crate) enum Program {
 }
 
 impl Program {
-    /// Loads a plugin's file. Runs what of it runs at load.
+    /// Loads a plugin's file. Runs what of it runs at load. Compiled code is kept in `compile_cache`, if there is one.
     ///
     /// # Errors
     /// Whatever is wrong with the file, its config or its grants.
@@ -63,17 +78,28 @@ impl Program {
         name: &str,
         path: &Path,
         settings: &LoadSettings,
+        compile_cache: Option<&Path>,
         host: Arc<dyn Host>,
     ) -> Result<Self, LoadFailure> {
+        let refuse = |message: String| LoadFailure {
+            text: format!("{}: {message}", path.display()),
+            message,
+        };
         match Runtime::of(path) {
             Some(Runtime::Lua) => load_lua(name, path, settings, host),
-            None => {
-                let message = format!("expected a file that ends with {}", Runtime::ENDINGS);
-                Err(LoadFailure {
-                    text: format!("{}: {message}", path.display()),
-                    message,
-                })
+            Some(Runtime::Wasm) => {
+                let _ = compile_cache;
+                Err(refuse(
+                    "this hookmq was built without WASM plugins".to_owned(),
+                ))
             }
+            Some(Runtime::Native) => Err(refuse(
+                "this hookmq was built without native plugins".to_owned(),
+            )),
+            None => Err(refuse(format!(
+                "expected a file that ends with {}",
+                Runtime::ENDINGS
+            ))),
         }
     }
 

@@ -18,6 +18,7 @@ const RELOAD_BUDGET: Duration = Duration::from_secs(5);
 pub(crate) fn file_of(plugin: &Path) -> Option<PathBuf> {
     match Runtime::of(plugin)? {
         Runtime::Lua => test_files(plugin).ok()?.pop(),
+        Runtime::Wasm | Runtime::Native => None,
     }
 }
 

@@ -18,7 +18,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, PREFIX, Sources};
 
-/// The config or a script of it is bad (`EX_USAGE`).
+/// The config or a plugin of it is bad (`EX_USAGE`).
 const EXIT_USAGE: u8 = 64;
 /// Something failed while running.
 const EXIT_FAILED: u8 = 1;
@@ -37,11 +37,11 @@ struct Arguments {
 enum Command {
     /// Run the broker; the same as no command at all
     Run(ConfigArguments),
-    /// Check the config and load its scripts, but bind nothing
+    /// Check the config and load its plugins, but bind nothing
     Check(ConfigArguments),
     /// Print every key with the value in force and who set it
     Config(ConfigArguments),
-    /// List the plugins per hook, or run their tests
+    /// Begin, list, test or try plugins
     #[command(subcommand)]
     Plugin(plugin::Command),
     /// Publish messages and say what the broker thinks of them
@@ -66,7 +66,7 @@ struct ConfigArguments {
     /// No file is looked for by itself. Variables named HOOKMQ__SECTION__KEY override it
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// A script to run beside those of the config; may be given several times
+    /// A plugin to run beside those of the config; may be given several times
     #[arg(short, long, value_name = "FILE")]
     plugin: Vec<PathBuf>,
 }

@@ -14,6 +14,7 @@ mod plugin;
 mod reader;
 mod session;
 mod units;
+mod wasm;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -29,21 +30,23 @@ pub(crate) use self::environment::PREFIX;
 pub(crate) use self::error::{ConfigError, ConfigErrors};
 pub(crate) use self::listener::Listener;
 pub(crate) use self::log::{LogFormat, LogSettings};
-pub(crate) use self::plugin::{LoadSettings, PluginSettings};
+pub(crate) use self::plugin::{LoadSettings, PluginSettings, guess as value_of};
 pub(crate) use self::reader::{Effective, Origin};
+pub(crate) use self::units::duration;
+pub(crate) use self::wasm::CompileCache;
 
 /// Where the config comes from.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sources {
     /// The file, if one was named. None is looked for: what runs depends on what was asked for, never on the folder.
     pub(crate) file: Option<PathBuf>,
-    /// Scripts named on the command line.
+    /// Plugins named on the command line.
     pub(crate) plugins: Vec<PathBuf>,
     /// Variables, of which those count that begin with [`PREFIX`].
     pub(crate) environment: Vec<(String, String)>,
 }
 
-/// When scripts and the config are read again.
+/// When plugins and the config are read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Watch {
     /// When the system reports a change; by looking now and then where it reports none.
@@ -65,6 +68,8 @@ pub(crate) struct Config {
     pub(crate) watch: Watch,
     /// Whether a script's own tests must pass before it is taken live.
     pub(crate) self_test: bool,
+    /// Where compiled WASM plugins are kept.
+    pub(crate) compile_cache: CompileCache,
     /// Worker threads; `None` is one per core.
     pub(crate) workers: Option<usize>,
     /// Every key with the value in force and who set it, in the order of sections.
@@ -164,6 +169,7 @@ impl Config {
                 section.get("self_test", &Flag, true),
             )
         });
+        let compile_cache = root.section("wasm", |section| CompileCache::read(section, folder));
         let workers = OrWord {
             form: Whole(1..=1_024),
             word: "cores",
@@ -181,6 +187,7 @@ impl Config {
             log,
             watch,
             self_test,
+            compile_cache,
             workers,
             effective: Vec::new(),
         }
@@ -212,7 +219,7 @@ fn read_file(file: &Path) -> Result<Source, ConfigError> {
     Ok(Source { name, text })
 }
 
-/// Puts the scripts of the command line behind the file's plugins.
+/// Puts the plugins of the command line behind the file's.
 fn add_plugins(root: &mut Node, plugins: &[PathBuf], folder: &Path) {
     let Content::Table(entries) = &mut root.content else {
         return;

@@ -1,4 +1,4 @@
-//! `[[plugin]]`: one script, what it is asked about, and what it may do. What the operator leaves out, the script may say itself.
+//! `[[plugin]]`: one plugin, what it is asked about, and what it may do. What the operator leaves out, a script may say itself.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::runtime::Runtime;
 pub(crate) struct PluginSettings {
     /// In logs, metrics and lists.
     pub(crate) name: String,
-    /// Where the script is, from the folder of the config.
+    /// Where its file is, from the folder of the config.
     pub(crate) path: PathBuf,
     /// What needs a new load when it changes.
     pub(crate) load: LoadSettings,
@@ -37,7 +37,7 @@ pub(crate) struct PluginSettings {
     pub(crate) section: String,
 }
 
-/// What a script is loaded with, besides its files.
+/// What a plugin is loaded with, besides its files.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct LoadSettings {
     pub(crate) awaiting_timeout: Duration,
@@ -47,15 +47,33 @@ pub(crate) struct LoadSettings {
     pub(crate) config: Json,
 }
 
-const GRANTS: &[(&str, Grant)] = &[
-    ("publish", Grant::Publish),
-    ("disconnect", Grant::Disconnect),
-    ("query", Grant::Query),
-    ("kv", Grant::Kv),
-];
+impl LoadSettings {
+    /// The defaults.
+    pub(crate) fn new(runtime: Runtime) -> Self {
+        Self {
+            awaiting_timeout: Duration::from_secs(5),
+            maximum_awaiting: 1_024,
+            memory: runtime.usual_memory(),
+            grants: Vec::new(),
+            config: Json::Null,
+        }
+    }
+}
+
+/// Every grant by its word.
+const GRANTS: [(&str, Grant); Grant::ALL.len()] = {
+    let mut grants = [("", Grant::Publish); Grant::ALL.len()];
+    let mut at = 0;
+    while at < grants.len() {
+        grants[at] = (Grant::ALL[at].name(), Grant::ALL[at]);
+        at += 1;
+    }
+    grants
+};
 const ON_ERROR: &[(&str, OnError)] = &[("deny", OnError::Deny), ("pass", OnError::Pass)];
 const BUDGETS: std::ops::RangeInclusive<Duration> =
     Duration::from_micros(100)..=Duration::from_secs(60);
+const MEMORY: Size = Size(1 << 20..=4 << 30);
 const WAITS: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(1)..=Duration::from_secs(3600);
 
@@ -118,6 +136,12 @@ fn read(section: &mut Section<'_>, folder: &Path) -> PluginSettings {
         Origin::File(place) | Origin::Environment(place) => place,
         Origin::Default | Origin::Arguments => "--plugin".to_owned(),
     };
+    let runtime = Runtime::of(&path);
+    if runtime == Some(Runtime::Native) && section.is_set("memory") {
+        let message = "a native plugin has the broker's own memory, which cannot be limited for it";
+        section.refuse_key("memory", message.to_owned());
+    }
+    let default = LoadSettings::new(runtime.unwrap_or(Runtime::Lua));
     let plugin = PluginSettings {
         name,
         path,
@@ -135,10 +159,18 @@ fn read(section: &mut Section<'_>, folder: &Path) -> PluginSettings {
         on_error: section.optional("on_error", &Choice(ON_ERROR)),
         timeout: section.optional("timeout", &Span(BUDGETS)),
         load: LoadSettings {
-            awaiting_timeout: section.get("awaiting_timeout", &Span(WAITS), Duration::from_secs(5)),
-            maximum_awaiting: section.get("maximum_awaiting", &Whole(1..=usize::MAX), 1_024),
-            memory: super::session::size(section, "memory", &Size(1 << 20..=4 << 30), 16 << 20),
-            grants: section.get("grants", &ListOf(Choice(GRANTS)), Vec::new()),
+            awaiting_timeout: section.get(
+                "awaiting_timeout",
+                &Span(WAITS),
+                default.awaiting_timeout,
+            ),
+            maximum_awaiting: section.get(
+                "maximum_awaiting",
+                &Whole(1..=usize::MAX),
+                default.maximum_awaiting,
+            ),
+            memory: super::session::size(section, "memory", &MEMORY, default.memory),
+            grants: section.get("grants", &ListOf(Choice(&GRANTS)), default.grants),
             config: config(section),
         },
         place,
@@ -189,7 +221,7 @@ fn check_filter(section: &Section<'_>, plugin: &PluginSettings) {
     }
 }
 
-/// The script's own table. Its keys are the script's business, so the script checks them at load.
+/// The plugin's own table. Its keys are the plugin's business, so the plugin checks them at load.
 fn config(section: &mut Section<'_>) -> Json {
     let Some(node) = section.free("config") else {
         return Json::Null;
@@ -248,8 +280,8 @@ fn json(node: &Node) -> Json {
     }
 }
 
-/// What a variable's text means where only the script knows the type: TOML if it is a value of it, a text otherwise.
-fn guess(raw: &str) -> Json {
+/// What a variable's text means where only the plugin knows the type: TOML if it is a value of it, a text otherwise.
+pub(crate) fn guess(raw: &str) -> Json {
     let value = toml::from_str::<toml::Table>(&format!("value = {raw}")).ok();
     value
         .and_then(|mut table| table.remove("value"))

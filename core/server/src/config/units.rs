@@ -24,7 +24,7 @@ const SIZES: [(&str, u64); 7] = [
 ];
 
 /// A time with a unit, as in `50ms`, `1.5s`.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub(crate) fn duration(text: &str) -> Option<Duration> {
     amount(text, &TIMES).map(Duration::from_nanos)
 }
 

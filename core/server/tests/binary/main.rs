@@ -9,3 +9,4 @@ mod plugins;
 mod reload;
 mod running;
 mod stop;
+mod validate;

@@ -1,4 +1,6 @@
-//! `hookmq plugin list`: who is asked at each hook, in order. `hookmq plugin test`: scripts' own tests.
+//! `hookmq plugin list`: who is asked at each hook, in order. `hookmq plugin test`: scripts' own tests. The others are below.
+
+mod validate;
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -13,11 +15,17 @@ use super::{ConfigArguments, EXIT_FAILED, check};
 use crate::config::PluginSettings;
 use crate::generation::Generation;
 use crate::self_test;
+use crate::validate::probe;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// List who is asked at each hook, in order
     List(ConfigArguments),
+    /// Try a plugin in a process of its own: every hook that it answers, with input that nobody hopes for
+    Validate(validate::ValidateArguments),
+    /// Make the calls of `validate`
+    #[command(hide = true)]
+    Probe,
     /// Run the tests beside scripts, auth_test.lua beside auth.lua, on the VM and limits of production
     Test {
         /// Test files, scripts, or folders of them; without any, those of the config's plugins,
@@ -33,6 +41,8 @@ pub(super) enum Command {
 pub(super) fn run(command: Command) -> ExitCode {
     match command {
         Command::List(arguments) => list(arguments),
+        Command::Validate(arguments) => validate::run(arguments),
+        Command::Probe => probe::main(),
         Command::Test { paths, config } => test(paths, config),
     }
 }
