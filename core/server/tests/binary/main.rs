@@ -9,4 +9,5 @@ mod plugins;
 mod reload;
 mod running;
 mod stop;
+mod templates;
 mod validate;

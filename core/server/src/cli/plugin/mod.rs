@@ -1,5 +1,6 @@
 //! `hookmq plugin list`: who is asked at each hook, in order. `hookmq plugin test`: scripts' own tests. The others are below.
 
+mod new;
 mod validate;
 
 use std::fmt::Write;
@@ -21,6 +22,8 @@ use crate::validate::probe;
 pub(super) enum Command {
     /// List who is asked at each hook, in order
     List(ConfigArguments),
+    /// Begin a plugin: a folder with source, test, and how to build and run it
+    New(new::NewArguments),
     /// Try a plugin in a process of its own: every hook that it answers, with input that nobody hopes for
     Validate(validate::ValidateArguments),
     /// Make the calls of `validate`
@@ -41,6 +44,7 @@ pub(super) enum Command {
 pub(super) fn run(command: Command) -> ExitCode {
     match command {
         Command::List(arguments) => list(arguments),
+        Command::New(arguments) => new::run(&arguments),
         Command::Validate(arguments) => validate::run(arguments),
         Command::Probe => probe::main(),
         Command::Test { paths, config } => test(paths, config),

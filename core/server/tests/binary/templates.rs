@@ -1,0 +1,85 @@
+//! `hookmq plugin new`: what it writes is built, tested and run by the commands that its README has.
+
+use std::process::Command;
+
+use crate::folder::Folder;
+
+/// Runs a shell line in a folder of the new plugin, with the binary that is tested in front of the path.
+fn shell(folder: &Folder, line: &str) -> String {
+    let binary = std::path::Path::new(env!("CARGO_BIN_EXE_hookmq"));
+    let path = format!(
+        "{}:{}",
+        binary.parent().expect("a folder").display(),
+        std::env::var("PATH").unwrap_or_default()
+    );
+    let out = Command::new("sh")
+        .args(["-c", line])
+        .current_dir(folder.path().join("my-guard"))
+        .env("PATH", path)
+        .output()
+        .expect("a shell");
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&out.stdout),
+        String::from_utf8_lossy(&out.stderr)
+    );
+    assert!(out.status.success(), "{line}\n{text}");
+    text
+}
+
+fn new(lang: &str) -> Folder {
+    let folder = Folder::new();
+    let out = folder
+        .run(&["plugin", "new", "my-guard", "--lang", lang])
+        .good();
+    assert!(out.contains("my-guard/README.md"), "{out}");
+    folder
+}
+
+/// Whether a program is there at all; what needs it is not tried where it is missing.
+fn has(program: &str) -> bool {
+    let found = Command::new(program).arg("--version").output().is_ok();
+    if !found {
+        eprintln!("not tried: there is no {program}");
+    }
+    found
+}
+
+#[test]
+fn a_new_script_passes_its_tests_and_is_good() {
+    let folder = new("lua");
+    assert!(shell(&folder, "hookmq plugin test").contains("3 passed, 0 failed"));
+    let out = shell(&folder, "hookmq plugin validate my_guard.lua --timeout 5s");
+    assert!(out.contains("my_guard.lua (lua) is good"), "{out}");
+    let out = shell(&folder, "hookmq check --config broker.toml");
+    assert!(
+        out.contains("my-guard  my_guard.lua  intercept_publish"),
+        "{out}"
+    );
+}
+
+#[test]
+fn a_new_c_plugin_passes_its_tests() {
+    if !has("cc") || !has("make") {
+        return;
+    }
+    let folder = new("c");
+    let out = shell(
+        &folder,
+        "make test CFLAGS='-std=c11 -Wall -Wextra -Wpedantic -Werror'",
+    );
+    assert!(out.contains("4 passed"), "{out}");
+    shell(&folder, "make");
+}
+
+#[test]
+fn a_folder_that_is_there_and_a_name_that_is_none_are_left_alone() {
+    let folder = new("lua");
+    let ended = folder.run(&["plugin", "new", "my-guard", "--lang", "lua"]);
+    assert_eq!(ended.code, 64, "{ended:?}");
+    assert!(ended.err.contains("my-guard is there already"), "{ended:?}");
+    for name in ["../x", "A", "1a", ""] {
+        let ended = folder.run(&["plugin", "new", name, "--lang", "lua"]);
+        assert_eq!(ended.code, 64, "{name}: {ended:?}");
+    }
+}
