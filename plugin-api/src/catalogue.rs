@@ -359,9 +359,9 @@ catalogue! {
         awaits: true,
     }
     ClientUnsubscribed client_unsubscribed Notice {
-        when: "A subscription was really removed.",
+        when: "A subscription was really removed: by the client, or because it lost its right; then the reason says why.",
         mqttnet: "ClientUnsubscribedTopicAsync",
-        fields: [TopicFilter] + CLIENT + NOTICE,
+        fields: [TopicFilter ReasonCode ReasonString Plugin] + CLIENT + NOTICE,
     }
     InterceptInboundPacket intercept_inbound_packet Filter {
         when: "A packet is decoded, CONNECT included.",

@@ -15,11 +15,25 @@ pub enum Grant {
     Query,
     /// The shared key-value map.
     Kv,
+    /// Take back answers that the broker keeps, and have it ask again.
+    Cache,
+    /// The time, for WebAssembly, which has none by itself.
+    Clock,
+    /// Random bytes, for WebAssembly, which has none by itself.
+    Random,
 }
 
 impl Grant {
     /// All grants, in order.
-    pub const ALL: [Self; 4] = [Self::Publish, Self::Disconnect, Self::Query, Self::Kv];
+    pub const ALL: [Self; 7] = [
+        Self::Publish,
+        Self::Disconnect,
+        Self::Query,
+        Self::Kv,
+        Self::Cache,
+        Self::Clock,
+        Self::Random,
+    ];
 
     /// The word in the config.
     #[must_use]
@@ -29,6 +43,9 @@ impl Grant {
             Self::Disconnect => "disconnect",
             Self::Query => "query",
             Self::Kv => "kv",
+            Self::Cache => "cache",
+            Self::Clock => "clock",
+            Self::Random => "random",
         }
     }
 
@@ -283,4 +300,18 @@ pub trait Host: Send + Sync + 'static {
         amount: i64,
         expires_in: Option<Duration>,
     ) -> Result<i64, HostError>;
+
+    /// Forgets every answer that is kept with this tag (see [`crate::Keep`]), whichever plugin gave it, and returns how many there were.
+    /// An answer that is being made meanwhile is used once, and not kept.
+    ///
+    /// # Errors
+    /// Not granted; no tag can be so long, or empty.
+    fn invalidate(&self, tag: &str) -> Result<usize, HostError>;
+
+    /// As [`Host::invalidate`]; then the broker asks again, on its own time, about every subscription that was allowed with this tag, of
+    /// clients connected or not. One that is refused now is removed, and one that is allowed with another QoS gets that.
+    ///
+    /// # Errors
+    /// As [`Host::invalidate`].
+    fn reauthorize(&self, tag: &str) -> Result<usize, HostError>;
 }

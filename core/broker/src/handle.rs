@@ -152,6 +152,7 @@ impl Broker {
             tokio::spawn(Arc::clone(&inner).run_injected(injected)),
             tokio::spawn(Arc::clone(&inner).run_timers()),
             tokio::spawn(Arc::clone(&inner).run_sweeps()),
+            tokio::spawn(Arc::clone(&inner).run_reauthorizations()),
         ];
         inner.notify_broker(Hook::BrokerStarted, Vec::new());
         let running = Running {

@@ -11,7 +11,7 @@ use crate::field::Field;
 use crate::value::Value;
 use crate::view;
 
-/// A subscription was really removed.
+/// A subscription was really removed: by the client, or because it lost its right; then the reason says why.
 ///
 /// Notice `client_unsubscribed`.
 #[derive(Clone, Copy)]
@@ -36,6 +36,24 @@ impl<'a> ClientUnsubscribed<'a> {
     #[must_use]
     pub fn topic_filter(&self) -> &str {
         view::text(self.get(Field::TopicFilter))
+    }
+
+    /// MQTT 5 Reason Code of the packet or event.
+    #[must_use]
+    pub fn reason_code(&self) -> u8 {
+        view::number(self.get(Field::ReasonCode))
+    }
+
+    /// Reason String.
+    #[must_use]
+    pub fn reason_string(&self) -> Option<&str> {
+        self.get(Field::ReasonString).as_text()
+    }
+
+    /// Name of the plugin that caused it.
+    #[must_use]
+    pub fn plugin(&self) -> Option<&str> {
+        self.get(Field::Plugin).as_text()
     }
 
     /// Client Identifier of the client that this is about; absent for what no client caused.
@@ -93,7 +111,7 @@ impl fmt::Debug for ClientUnsubscribed<'_> {
 }
 
 impl Closures {
-    /// Answers `client_unsubscribed`. A subscription was really removed.
+    /// Answers `client_unsubscribed`. A subscription was really removed: by the client, or because it lost its right; then the reason says why.
     #[must_use]
     pub fn on_client_unsubscribed<R>(
         self,

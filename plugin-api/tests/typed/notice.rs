@@ -310,6 +310,9 @@ fn client_unsubscribed() {
 
 fn sees_client_unsubscribed(view: &ClientUnsubscribed<'_>) {
     assert_eq!(view.topic_filter(), text(Field::TopicFilter));
+    assert_eq!(view.reason_code(), number(Field::ReasonCode));
+    assert_eq!(view.reason_string(), Some(text(Field::ReasonString)));
+    assert_eq!(view.plugin(), Some(text(Field::Plugin)));
     assert_eq!(view.client_id(), Some(text(Field::ClientId)));
     assert_eq!(view.username(), Some(text(Field::Username)));
     assert_eq!(view.endpoint(), Some(text(Field::Endpoint)));

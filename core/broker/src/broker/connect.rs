@@ -366,6 +366,7 @@ impl Inner {
                 );
                 state.subscriptions.insert(filter, subscription);
             }
+            state.forget_tags_of_others();
         }
         let now = crate::now();
         for message in &draft.messages {

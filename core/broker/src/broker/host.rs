@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hookmq_mqtt::{PacketType, QoS, ReasonCode, TopicFilter, TopicName};
 use hookmq_plugin_api::{
-    ClientView, Grant, Grants, Host, HostError, KvCondition, LogLevel, OutgoingMessage,
+    ClientView, Grant, Grants, Host, HostError, Keep, KvCondition, LogLevel, OutgoingMessage,
     RetainedView, SessionView,
 };
 
@@ -256,6 +256,18 @@ impl Host for PluginHost {
             .hooks
             .kv()
             .add(key, amount, expires_in, inner.hooks.now_ms())
+    }
+
+    fn invalidate(&self, tag: &str) -> Result<usize, HostError> {
+        let inner = self.with(Grant::Cache)?;
+        Keep::check_tag(tag).map_err(|why| HostError::Argument("tag", why))?;
+        Ok(inner.hooks.invalidate(tag))
+    }
+
+    fn reauthorize(&self, tag: &str) -> Result<usize, HostError> {
+        let inner = self.with(Grant::Cache)?;
+        Keep::check_tag(tag).map_err(|why| HostError::Argument("tag", why))?;
+        Ok(inner.reauthorize(tag))
     }
 }
 

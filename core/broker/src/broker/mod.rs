@@ -8,6 +8,7 @@ pub(crate) mod disconnect;
 pub(crate) mod host;
 mod notices;
 pub(crate) mod publish;
+mod reauthorize;
 mod route;
 pub(crate) mod sessions;
 pub(crate) mod stats;
@@ -24,6 +25,7 @@ use hookmq_mqtt::{ClientId, PacketType, ReasonCode};
 use hookmq_plugin_api::{EventRecord, Field, Hook, Owned, Refusal};
 use tokio::sync::{mpsc, watch};
 
+use self::reauthorize::Reauthorizations;
 use self::route::Route;
 use self::sessions::{Sessions, Subscription};
 use self::stats::Stats;
@@ -45,6 +47,7 @@ pub(crate) struct Inner {
     pub(crate) retained: Retained<Arc<Message>>,
     pub(crate) sessions: Sessions,
     pub(crate) timers: Timers,
+    reauthorizations: Reauthorizations,
     pub(crate) stats: Stats,
     pub(crate) shared_strategy: Strategy,
     /// Whether MQTT 5 clients are told plugins' reasons.
@@ -135,6 +138,7 @@ impl Inner {
             retained: Retained::new(retained),
             sessions: Sessions::new(),
             timers: Timers::default(),
+            reauthorizations: Reauthorizations::default(),
             stats: Stats::default(),
             shared_strategy,
             tell_reasons,

@@ -39,6 +39,8 @@ pub(crate) struct State {
     pub(crate) epoch: u64,
     /// Subscriptions held, by Topic Filter as the client sent it.
     pub(crate) subscriptions: BTreeMap<TopicFilter, Subscription>,
+    /// What those of them must be asked about again that were allowed with tags. Few sessions have any.
+    pub(crate) tagged: Option<Box<BTreeMap<TopicFilter, Arc<Tagged>>>>,
     /// Seconds; `u32::MAX` never expires.
     pub(crate) session_expiry_interval: u32,
     /// The Will Message of the present connection, or one that waits for its delay.
@@ -47,6 +49,78 @@ pub(crate) struct State {
     pub(crate) timers: Vec<TimerKey>,
     /// The Session was removed; who still holds it must not use it.
     pub(crate) is_deleted: bool,
+}
+
+/// How a subscription came to be that was allowed with tags, to ask the same again.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Tagged {
+    pub(crate) tags: Box<[Box<str>]>,
+    /// As `authorize_subscribe` saw it, before anybody changed it there.
+    pub(crate) asked: Subscription,
+}
+
+impl Tagged {
+    /// None without tags.
+    pub(crate) fn of(tags: &[Box<str>], asked: Subscription) -> Option<Self> {
+        (!tags.is_empty()).then(|| Self {
+            tags: tags.into(),
+            asked,
+        })
+    }
+}
+
+impl State {
+    /// Takes a subscription in, and for what it is to be asked about again.
+    pub(crate) fn subscribe(
+        &mut self,
+        filter: &TopicFilter,
+        subscription: Subscription,
+        tagged: Option<Tagged>,
+    ) {
+        self.subscriptions.insert(filter.clone(), subscription);
+        match tagged {
+            Some(tagged) => {
+                let all = self.tagged.get_or_insert_default();
+                all.insert(filter.clone(), Arc::new(tagged));
+            }
+            None => self.forget_tags(filter),
+        }
+    }
+
+    /// Gives a subscription up.
+    pub(crate) fn unsubscribe(&mut self, filter: &TopicFilter) -> Option<Subscription> {
+        self.forget_tags(filter);
+        self.subscriptions.remove(filter)
+    }
+
+    /// Whether this is still the subscription that was made then.
+    pub(crate) fn holds(&self, filter: &TopicFilter, tagged: &Arc<Tagged>) -> bool {
+        self.tagged
+            .as_ref()
+            .and_then(|all| all.get(filter))
+            .is_some_and(|present| Arc::ptr_eq(present, tagged))
+    }
+
+    /// Subscriptions were replaced as a whole: what is still held is still asked about again.
+    pub(crate) fn forget_tags_of_others(&mut self) {
+        let Self {
+            subscriptions,
+            tagged,
+            ..
+        } = self;
+        if let Some(all) = tagged {
+            all.retain(|filter, _| subscriptions.contains_key(filter));
+        }
+    }
+
+    fn forget_tags(&mut self, filter: &TopicFilter) {
+        if let Some(all) = &mut self.tagged {
+            all.remove(filter);
+            if all.is_empty() {
+                self.tagged = None;
+            }
+        }
+    }
 }
 
 /// Why the broker ends a connection.

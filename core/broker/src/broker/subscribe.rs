@@ -5,11 +5,11 @@ use std::sync::Arc;
 use hookmq_mqtt::property::{UserProperties, UserPropertiesRef};
 use hookmq_mqtt::{
     PacketType, QoS, ReasonCode, RetainHandling, SubscribeEntry, SubscriptionIdentifier,
-    SubscriptionOptions, TopicFilter,
+    TopicFilter,
 };
 use hookmq_plugin_api::Hook;
 
-use super::sessions::{Entry, Subscription};
+use super::sessions::{Entry, Subscription, Tagged};
 use super::{Inner, reason_of};
 use crate::client::ClientInfo;
 use crate::event::UserPairs;
@@ -32,6 +32,8 @@ pub(crate) struct FilterOutcome {
 /// Retained messages on their way to a new subscription, a page at a time as the client takes them.
 pub(crate) struct Replay {
     pub(crate) cursor: Cursor,
+    /// Whoever gives it up meanwhile gets no more of them.
+    pub(crate) filter: TopicFilter,
     pub(crate) subscription: Subscription,
 }
 
@@ -61,21 +63,25 @@ impl Inner {
         let Some(filter) = self.parse_filter(&asked.topic_filter) else {
             return FilterOutcome::of(ReasonCode::TopicFilterInvalid);
         };
+        let settings = &self.session_settings;
         let mut draft = SubscriptionDraft {
-            hook: Hook::InterceptSubscription,
-            client,
-            settings: &self.session_settings,
             pairs: UserPairs(user_properties),
-            filter,
             options: asked.options,
             identifier,
-            reason_string: None,
-            user_properties: UserProperties::new(),
+            ..SubscriptionDraft::new(Hook::InterceptSubscription, client, settings, filter)
         };
-        for hook in [Hook::InterceptSubscription, Hook::AuthorizeSubscribe] {
-            if let Some(outcome) = self.ask_subscription(chain, hook, &mut draft).await {
-                return outcome;
-            }
+        let hook = Hook::InterceptSubscription;
+        if let Some(outcome) = self.ask_subscription(chain, hook, &mut draft).await {
+            return outcome;
+        }
+        let asked = Subscription {
+            options: draft.options,
+            identifier: draft.identifier,
+        };
+        let moment = self.hooks.reauthorized().now();
+        let hook = Hook::AuthorizeSubscribe;
+        if let Some(outcome) = self.ask_subscription(chain, hook, &mut draft).await {
+            return outcome;
         }
         let SubscriptionDraft {
             filter,
@@ -83,12 +89,14 @@ impl Inner {
             identifier,
             reason_string,
             user_properties,
+            tags,
             ..
         } = draft;
         let subscription = Subscription {
             options,
             identifier,
         };
+        let tagged = Tagged::of(&tags, asked);
         let is_new = {
             let mut state = entry.state.lock();
             if state.is_deleted {
@@ -99,7 +107,7 @@ impl Inner {
             {
                 return FilterOutcome::of(ReasonCode::QuotaExceeded);
             }
-            state.subscriptions.insert(filter.clone(), subscription);
+            state.subscribe(&filter, subscription, tagged);
             // Under the state's lock, so that a Session that is deleted meanwhile takes the subscription with it.
             self.router.subscribe(
                 filter.share_name(),
@@ -109,12 +117,19 @@ impl Inner {
             );
             !is_known
         };
+        // Whoever looked for what to ask again may have looked before it was there.
+        if self.hooks.reauthorized().changed_since(&tags, moment) {
+            for tag in &tags {
+                self.reauthorizations.add(tag);
+            }
+        }
         self.notify_subscription(
             Hook::ClientSubscribed,
             entry,
             client,
             &filter,
             Some(subscription),
+            None,
         );
         let wants_retained = match options.retain_handling {
             // [MQTT-3.3.1-9] to [MQTT-3.3.1-11]; [MQTT-3.8.4-4]
@@ -126,6 +141,7 @@ impl Inner {
         let replay =
             (wants_retained && !filter.is_shared() && !self.retained.is_empty()).then(|| Replay {
                 cursor: Cursor::new(filter.filter()),
+                filter,
                 subscription,
             });
         FilterOutcome {
@@ -149,16 +165,10 @@ impl Inner {
         let Some(filter) = self.parse_filter(topic_filter) else {
             return FilterOutcome::of(ReasonCode::TopicFilterInvalid);
         };
+        let settings = &self.session_settings;
         let mut draft = SubscriptionDraft {
-            hook: Hook::InterceptUnsubscription,
-            client,
-            settings: &self.session_settings,
             pairs: UserPairs(user_properties),
-            filter,
-            options: SubscriptionOptions::default(),
-            identifier: None,
-            reason_string: None,
-            user_properties: UserProperties::new(),
+            ..SubscriptionDraft::new(Hook::InterceptUnsubscription, client, settings, filter)
         };
         if let Some(outcome) = self
             .ask_subscription(chain, Hook::InterceptUnsubscription, &mut draft)
@@ -174,7 +184,7 @@ impl Inner {
         } = draft;
         let removed = {
             let mut state = entry.state.lock();
-            let removed = state.subscriptions.remove(&filter);
+            let removed = state.unsubscribe(&filter);
             if removed.is_some() {
                 self.router
                     .unsubscribe(filter.share_name(), filter.filter(), &entry.session);
@@ -182,7 +192,8 @@ impl Inner {
             removed
         };
         if removed.is_some() {
-            self.notify_subscription(Hook::ClientUnsubscribed, entry, client, &filter, removed);
+            let hook = Hook::ClientUnsubscribed;
+            self.notify_subscription(hook, entry, client, &filter, removed, None);
         }
         let reason = if removed.is_some() {
             ReasonCode::Success
@@ -202,15 +213,15 @@ impl Inner {
         Some(filter)
     }
 
-    /// Asks one hook; an outcome ends the filter.
-    async fn ask_subscription(
+    /// What the plugins say about a filter at one hook.
+    pub(super) async fn decide_subscription(
         &self,
         chain: &Chain,
         hook: Hook,
         draft: &mut SubscriptionDraft<'_>,
-    ) -> Option<FilterOutcome> {
+    ) -> Decision {
         if !chain.listens(hook) {
-            return None;
+            return Decision::Pass;
         }
         draft.hook = hook;
         let filter = draft.filter.as_str().to_owned();
@@ -229,11 +240,22 @@ impl Inner {
             (false, true) => chain.filter_awaiting(hook, &scope, draft).await,
             (false, false) => chain.filter(hook, &scope, draft),
         };
-        let decision = if is_gate {
+        if is_gate {
             self.with_default(decision, hook, Source::Client)
         } else {
             decision
-        };
+        }
+    }
+
+    /// Asks one hook; an outcome ends the filter.
+    async fn ask_subscription(
+        &self,
+        chain: &Chain,
+        hook: Hook,
+        draft: &mut SubscriptionDraft<'_>,
+    ) -> Option<FilterOutcome> {
+        let decision = self.decide_subscription(chain, hook, draft).await;
+        let client = Arc::clone(draft.client);
         let origin = Origin {
             client: Some(&client),
             source: Source::Client,
@@ -277,7 +299,7 @@ impl Inner {
         })
     }
 
-    /// `client_subscribed` and `client_unsubscribed`.
+    /// `client_subscribed` and `client_unsubscribed`; `refused` says why the broker removed it, if the client did not.
     pub(crate) fn notify_subscription(
         &self,
         hook: Hook,
@@ -285,22 +307,18 @@ impl Inner {
         client: &Arc<ClientInfo>,
         filter: &TopicFilter,
         subscription: Option<Subscription>,
+        refused: Option<&Explained>,
     ) {
         if !self.hooks.listens(hook) {
             return;
         }
         let draft = SubscriptionDraft {
-            hook,
-            client,
-            settings: &self.session_settings,
-            pairs: UserPairs(UserPropertiesRef::default()),
-            filter: filter.clone(),
             options: subscription
                 .map(|subscription| subscription.options)
                 .unwrap_or_default(),
             identifier: subscription.and_then(|subscription| subscription.identifier),
-            reason_string: None,
-            user_properties: UserProperties::new(),
+            refused,
+            ..SubscriptionDraft::new(hook, client, &self.session_settings, filter.clone())
         };
         let scope = Scope {
             client_id: &client.client_id,

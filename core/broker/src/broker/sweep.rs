@@ -1,4 +1,4 @@
-//! Clears away what nobody asks for any more: retained messages and key-value entries whose time has passed.
+//! Clears away what nobody asks for any more: retained messages, key-value entries and kept answers whose time has passed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +25,7 @@ impl Inner {
 
     fn sweep(&self, now: std::time::Instant) {
         self.hooks.kv().sweep(self.hooks.now_ms());
+        self.hooks.sweep_kept();
         let mut expired: Vec<Arc<Message>> = Vec::new();
         self.retained.for_each(|_, message| {
             if message.is_expired(now) {

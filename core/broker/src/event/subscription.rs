@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use hookmq_mqtt::property::UserProperties;
-use hookmq_mqtt::{RetainHandling, SubscriptionIdentifier, SubscriptionOptions, TopicFilter};
+use hookmq_mqtt::property::{UserProperties, UserPropertiesRef};
+use hookmq_mqtt::{
+    PacketType, RetainHandling, SubscriptionIdentifier, SubscriptionOptions, TopicFilter,
+};
 use hookmq_plugin_api::{Event, Field, Hook, Owned, Value};
 
 use super::{UserPairs, change};
+use crate::broker::reason_of;
 use crate::client::ClientInfo;
-use crate::hook::Subject;
+use crate::hook::{Explained, Subject};
 use crate::session::settings::SessionSettings;
 
 /// `intercept_subscription`, `authorize_subscribe`, `client_subscribed`, `intercept_unsubscription`, `client_unsubscribed`.
@@ -23,6 +26,46 @@ pub(crate) struct SubscriptionDraft<'a> {
     pub(crate) identifier: Option<SubscriptionIdentifier>,
     pub(crate) reason_string: Option<String>,
     pub(crate) user_properties: UserProperties,
+    /// Tags of those who allowed it, see [`hookmq_plugin_api::Keep`].
+    pub(crate) tags: Vec<Box<str>>,
+    /// Why the broker removed it, for `client_unsubscribed`.
+    pub(crate) refused: Option<&'a Explained>,
+}
+
+impl<'a> SubscriptionDraft<'a> {
+    /// A filter without options.
+    pub(crate) fn new(
+        hook: Hook,
+        client: &'a Arc<ClientInfo>,
+        settings: &'a SessionSettings,
+        filter: TopicFilter,
+    ) -> Self {
+        Self {
+            hook,
+            client,
+            settings,
+            pairs: UserPairs(UserPropertiesRef::default()),
+            filter,
+            options: SubscriptionOptions::default(),
+            identifier: None,
+            reason_string: None,
+            user_properties: UserProperties::new(),
+            tags: Vec::new(),
+            refused: None,
+        }
+    }
+
+    /// What `client_unsubscribed` says beside the filter.
+    fn end(&self, field: Field) -> Value<'_> {
+        match (field, self.refused) {
+            (Field::ReasonCode, why) => Value::Integer(
+                why.map_or(0, |why| i64::from(reason_of(why, PacketType::SubAck) as u8)),
+            ),
+            (Field::ReasonString, Some(why)) => Value::text(why.refusal.reason_string.as_deref()),
+            (Field::Plugin, Some(why)) => Value::Text(&why.plugin),
+            _ => Value::Nil,
+        }
+    }
 }
 
 impl Event for SubscriptionDraft<'_> {
@@ -42,6 +85,11 @@ impl Event for SubscriptionDraft<'_> {
                 Value::integer(self.identifier.map(SubscriptionIdentifier::get))
             }
             Field::UserProperties => Value::Pairs(&self.pairs),
+            Field::ReasonCode | Field::ReasonString | Field::Plugin
+                if self.hook == Hook::ClientUnsubscribed =>
+            {
+                self.end(field)
+            }
             field => self.client.get(field),
         }
     }
@@ -99,5 +147,13 @@ impl Subject for SubscriptionDraft<'_> {
         (self.filter, self.options, self.identifier) = (filter, options, identifier);
         (self.reason_string, self.user_properties) = (reason_string, user_properties);
         Ok(())
+    }
+
+    fn allowed_with(&mut self, tags: &[Box<str>]) {
+        for tag in tags {
+            if !self.tags.contains(tag) {
+                self.tags.push(tag.clone());
+            }
+        }
     }
 }

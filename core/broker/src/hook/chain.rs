@@ -24,6 +24,11 @@ pub trait Subject {
     /// # Errors
     /// Why these changes can not be, in words for the log. It counts as a wrong answer ([`Cause::Answer`]).
     fn apply(&mut self, changes: &[(Field, Owned)]) -> Result<(), String>;
+
+    /// One of those who allowed it did so with these tags, see [`hookmq_plugin_api::Keep`].
+    fn allowed_with(&mut self, tags: &[Box<str>]) {
+        let _ = tags;
+    }
 }
 
 /// See the module's words.
@@ -127,7 +132,11 @@ impl Chain {
     /// Answers within this call: a listener that would await is called like the others, so ask [`Chain::awaits`] first.
     pub fn gate(&self, hook: Hook, scope: &Scope<'_>, subject: &mut dyn Subject) -> Decision {
         debug_assert_eq!(hook.spec().kind, Kind::Gate);
-        self.run(hook, scope, subject)
+        if hook.spec().keeps {
+            self.run_keeping(hook, scope, subject)
+        } else {
+            self.run(hook, scope, subject)
+        }
     }
 
     /// As [`Chain::gate`], where listeners may await. Dropped in the middle, it leaves the changes made so far.
@@ -138,7 +147,11 @@ impl Chain {
         subject: &mut (dyn Subject + Send),
     ) -> Decision {
         debug_assert_eq!(hook.spec().kind, Kind::Gate);
-        self.run_awaiting(hook, scope, subject).await
+        if hook.spec().keeps {
+            self.run_keeping_awaiting(hook, scope, subject).await
+        } else {
+            self.run_awaiting(hook, scope, subject).await
+        }
     }
 
     /// Lets every listener change the subject in turn, until one ends the chain.
@@ -242,7 +255,7 @@ const fn bit(hook: Hook) -> u64 {
 }
 
 #[cold]
-fn breaker_open() -> PluginError {
+pub(super) fn breaker_open() -> PluginError {
     PluginError::new(
         Cause::Unavailable,
         "the breaker is open after repeated failures",
@@ -257,26 +270,30 @@ enum Admission {
 }
 
 /// The answers so far.
-struct Fold<'a> {
+pub(super) struct Fold<'a> {
     kind: Kind,
     scope: &'a Scope<'a>,
     /// Something was changed, so filters look at the event instead of the scope.
-    changed: bool,
-    accepted: bool,
+    pub(super) changed: bool,
+    pub(super) accepted: bool,
+    /// Set by an answer that says more than a plain pass, if all of it was right.
+    pub(super) was_valid: bool,
 }
 
 impl<'a> Fold<'a> {
-    fn new(hook: Hook, scope: &'a Scope<'a>) -> Self {
+    pub(super) fn new(hook: Hook, scope: &'a Scope<'a>) -> Self {
         Self {
             kind: hook.spec().kind,
             scope,
             changed: false,
             accepted: false,
+            was_valid: false,
         }
     }
 
+    /// Whether the plugin's filter lets it be asked.
     #[inline]
-    fn admit(&self, seat: &Seat, subject: &dyn Subject) -> Admission {
+    pub(super) fn admits(&self, seat: &Seat, subject: &dyn Subject) -> bool {
         let admitted = if self.changed {
             seat.sieve.admits(&self.scope.after(subject.event()))
         } else {
@@ -284,14 +301,22 @@ impl<'a> Fold<'a> {
         };
         if !admitted {
             seat.account.metrics.filtered();
-            return Admission::Filtered;
         }
-        seat.enter().map_or(Admission::Open, Admission::Call)
+        admitted
+    }
+
+    #[inline]
+    fn admit(&self, seat: &Seat, subject: &dyn Subject) -> Admission {
+        if self.admits(seat, subject) {
+            seat.enter().map_or(Admission::Open, Admission::Call)
+        } else {
+            Admission::Filtered
+        }
     }
 
     /// Takes one plugin's answer; a decision ends the chain.
     #[inline]
-    fn settle(
+    pub(super) fn settle(
         &mut self,
         seat: &Seat,
         permit: Permit,
@@ -325,6 +350,7 @@ impl<'a> Fold<'a> {
         });
         match taken {
             Ok(verdict) => {
+                self.was_valid = true;
                 seat.succeeded(permit, verdict.kind());
                 match verdict {
                     Verdict::Pass => None,
@@ -366,7 +392,7 @@ impl<'a> Fold<'a> {
     }
 
     /// A chain that went through.
-    fn end(&self) -> Decision {
+    pub(super) fn end(&self) -> Decision {
         if self.accepted && self.kind == Kind::Gate {
             Decision::Accept
         } else {

@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 use hookmq_plugin_api::{Cause, Kind, VerdictKind};
 
 use super::breaker::BreakerState;
+use super::kept::KeptTally;
 use super::metrics::{HookMetrics, N_BUCKETS};
 
 /// Upper bounds of the latency histogram's buckets as powers of two, in ns: 64 ns to 8.6 s, eight times as much each.
@@ -95,6 +96,38 @@ fn write_all(metrics: &[HookMetrics], out: &mut String) -> fmt::Result {
         head(out, name, kind, help)?;
         for seen in metrics {
             line(out, name, seen, "", count(seen))?;
+        }
+    }
+    type OfKept = fn(&KeptTally) -> u64;
+    let kept: [(&str, &str, &str, OfKept); 4] = [
+        (
+            "kept_hits_total",
+            "counter",
+            "Events decided by a kept answer, without a call.",
+            |kept| kept.hits,
+        ),
+        (
+            "kept_misses_total",
+            "counter",
+            "Events that no kept answer decided, of a plugin that has its answers kept.",
+            |kept| kept.misses,
+        ),
+        ("kept_entries", "gauge", "Answers that are kept.", |kept| {
+            kept.entries
+        }),
+        (
+            "kept_bytes",
+            "gauge",
+            "Bytes that kept answers hold.",
+            |kept| kept.bytes,
+        ),
+    ];
+    for (name, kind, help, count) in kept {
+        head(out, name, kind, help)?;
+        for seen in metrics {
+            if let Some(kept) = &seen.kept {
+                line(out, name, seen, "", count(kept))?;
+            }
         }
     }
     head(

@@ -12,6 +12,7 @@ use std::time::Duration;
 use hookmq_plugin_api::{Cause, Hook, VerdictKind};
 
 use super::breaker::BreakerState;
+use super::kept::KeptTally;
 
 /// Of a hot hook's calls, one in this many is timed.
 pub const SAMPLED_ONE_IN: u32 = 16;
@@ -171,6 +172,7 @@ impl Metrics {
             latency_sum_ns: self.latency_sum_ns.load(Relaxed),
             notices_queued: self.notices_queued.load(Relaxed),
             notices_dropped: self.notices_dropped.load(Relaxed),
+            kept: None,
         }
     }
 }
@@ -206,6 +208,8 @@ pub struct HookMetrics {
     pub notices_queued: u64,
     /// Notices that were lost: the queue was full or the breaker open.
     pub notices_dropped: u64,
+    /// Answers that the broker keeps; where the hook allows it.
+    pub kept: Option<KeptTally>,
 }
 
 impl HookMetrics {

@@ -12,6 +12,9 @@ mod clock;
 mod decision;
 mod exposition;
 mod filter;
+mod keeping;
+mod kept;
+mod key;
 mod kv;
 mod metrics;
 mod notices;
@@ -19,6 +22,7 @@ mod quiet;
 mod registration;
 mod scope;
 mod seat;
+mod tags;
 #[cfg(test)]
 mod tests;
 
@@ -28,7 +32,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use arc_swap::cache::Cache;
-use hookmq_plugin_api::{Event, Hook, Kind, Listen, Plugin};
+use hookmq_plugin_api::{Event, FieldSet, Hook, Kind, Listen, Plugin};
 use parking_lot::Mutex;
 
 pub use self::answer::check as check_answer;
@@ -37,6 +41,7 @@ pub use self::chain::{Chain, Listed, Subject};
 pub use self::decision::{Decision, Explained, IMPLEMENTATION_SPECIFIC_ERROR};
 pub use self::exposition::render as render_metrics;
 pub use self::filter::{Filter, FilterError};
+pub use self::kept::KeptTally;
 pub use self::kv::{Kv, KvSettings};
 pub use self::metrics::{HookMetrics, N_BUCKETS, SAMPLED_ONE_IN};
 pub use self::notices::{NoticeOrder, NoticeSettings};
@@ -46,8 +51,10 @@ pub use self::scope::Scope;
 use self::breaker::Breaker;
 use self::clock::Clock;
 use self::filter::Sieve;
+use self::kept::{Kept, KeptLimits};
 use self::notices::Lane;
 use self::seat::{Account, Seat};
+pub(crate) use self::tags::Tags;
 
 /// How deep plugins' publishes may lead to plugins' publishes: a message at this depth is refused.
 pub const MAXIMUM_DEPTH: u8 = 8;
@@ -75,6 +82,12 @@ pub struct Hooks {
     /// Every lane that may still have something to tell. Held while swapping, so that swaps come one after the other.
     lanes: Mutex<Vec<Weak<Lane>>>,
     kv: Kv,
+    /// When what stands behind a tag of kept answers last changed.
+    tags: Arc<Tags>,
+    /// When a tag was last asked about again.
+    reauthorized: Tags,
+    /// What plugins let the broker keep; of earlier generations too, as long as anybody asks those.
+    kept: Mutex<Vec<Weak<Kept>>>,
 }
 
 /// A reader's own handle on the present chain: to look costs one load as long as nothing was swapped.
@@ -104,6 +117,9 @@ impl Hooks {
             order: NoticeOrder::default(),
             lanes: Mutex::default(),
             kv: Kv::new(settings.kv),
+            tags: Arc::new(Tags::new()),
+            reauthorized: Tags::new(),
+            kept: Mutex::default(),
         }
     }
 
@@ -216,6 +232,34 @@ impl Hooks {
         &self.kv
     }
 
+    /// Forgets every answer that is kept with this tag; returns how many there were. One that is being made now is not kept.
+    pub fn invalidate(&self, tag: &str) -> usize {
+        let moment = self.tags.change(tag);
+        let kept: Vec<_> = self.kept.lock().iter().filter_map(Weak::upgrade).collect();
+        kept.iter().map(|kept| kept.forget(tag, moment)).sum()
+    }
+
+    /// As [`Hooks::invalidate`]; besides, whoever was let in by an answer with this tag is to be asked about again: see
+    /// [`Hooks::reauthorized`].
+    pub(crate) fn reauthorize(&self, tag: &str) -> usize {
+        let n_forgotten = self.invalidate(tag);
+        self.reauthorized.change(tag);
+        n_forgotten
+    }
+
+    /// Tells whoever writes down what was decided whether it has to be decided again.
+    pub(crate) const fn reauthorized(&self) -> &Tags {
+        &self.reauthorized
+    }
+
+    /// Forgets kept answers that no longer hold. Whoever keeps new ones does this too, a few at a time.
+    pub fn sweep_kept(&self) {
+        let kept: Vec<_> = self.kept.lock().iter().filter_map(Weak::upgrade).collect();
+        for kept in kept {
+            kept.sweep(self.clock.now_ms());
+        }
+    }
+
     /// The engine's time in milliseconds, for [`Kv`].
     #[must_use]
     pub fn now_ms(&self) -> u64 {
@@ -267,8 +311,25 @@ impl Hooks {
                 || Arc::new(Account::new()),
                 |seat| Arc::clone(&seat.account),
             ),
+            kept: spec.keeps.then(|| {
+                let of = |seat: &Arc<Seat>| seat.kept.clone();
+                same.and_then(of).unwrap_or_else(|| {
+                    let before = namesakes().find_map(of).map(|kept| kept.tally());
+                    self.kept(listen.fields, before.unwrap_or_default())
+                })
+            }),
             clock: self.clock,
         }
+    }
+
+    /// Room for the answers of one plugin at one hook.
+    fn kept(&self, declared: FieldSet, before: KeptTally) -> Arc<Kept> {
+        let tags = Arc::clone(&self.tags);
+        let kept = Arc::new(Kept::new(declared, tags, KeptLimits::default(), before));
+        let mut all = self.kept.lock();
+        all.retain(|kept| kept.strong_count() > 0);
+        all.push(Arc::downgrade(&kept));
+        kept
     }
 
     /// The plugin's queue of notices: the one it has, or a new one.

@@ -15,6 +15,7 @@ use super::breaker::{self, Breaker, Permit, Turn};
 use super::clock::Clock;
 use super::decision::{Decision, Explained, IMPLEMENTATION_SPECIFIC_ERROR, OneLine};
 use super::filter::Sieve;
+use super::kept::Kept;
 use super::metrics::{HookMetrics, Metrics};
 use super::notices::Lane;
 use super::quiet::Quiet;
@@ -42,6 +43,8 @@ pub(super) struct Seat {
     pub(super) lane: Option<Arc<Lane>>,
     pub(super) breaker: Arc<Breaker>,
     pub(super) account: Arc<Account>,
+    /// Answers that the plugin lets the broker keep; where the hook allows it.
+    pub(super) kept: Option<Arc<Kept>>,
     pub(super) clock: Clock,
 }
 
@@ -256,9 +259,14 @@ impl Seat {
     }
 
     pub(super) fn metrics(&self) -> HookMetrics {
-        self.account
-            .metrics
-            .snapshot(&self.name, self.kind, self.hook, self.breaker.state())
+        let counted =
+            self.account
+                .metrics
+                .snapshot(&self.name, self.kind, self.hook, self.breaker.state());
+        HookMetrics {
+            kept: self.kept.as_ref().map(|kept| kept.tally()),
+            ..counted
+        }
     }
 }
 

@@ -631,6 +631,14 @@ impl Protocol {
         let Some(replay) = self.replays.front_mut() else {
             return false;
         };
+        // It may have been given up, or taken away, since.
+        let state = self.entry.state.lock();
+        let is_held = state.subscriptions.contains_key(&replay.filter);
+        drop(state);
+        if !is_held {
+            self.replays.pop_front();
+            return !self.replays.is_empty();
+        }
         let mut found = Vec::new();
         let budget = crate::router::Budget {
             n_messages: 256,

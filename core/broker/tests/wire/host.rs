@@ -115,6 +115,12 @@ async fn every_call_needs_its_grant() {
                 assert_eq!(host.kv_delete("k"), Err(refused.clone()));
                 assert_eq!(host.kv_add("k", 1, None), Err(refused));
             }
+            Grant::Cache => {
+                assert_eq!(host.invalidate("tag"), Err(refused.clone()));
+                assert_eq!(host.reauthorize("tag"), Err(refused));
+            }
+            // What WebAssembly imports; the broker has no part in it.
+            Grant::Clock | Grant::Random => {}
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hookmq_plugin_api::{
-    ClientView, Grant, Grants, Host, HostError, KvCondition, LogLevel, OutgoingMessage,
+    ClientView, Grant, Grants, Host, HostError, Keep, KvCondition, LogLevel, OutgoingMessage,
     RetainedView, SessionView,
 };
 use parking_lot::Mutex;
@@ -50,6 +50,8 @@ struct State {
     clients: Vec<ClientView>,
     sessions: Vec<SessionView>,
     retained: Vec<RetainedView>,
+    invalidated: Vec<String>,
+    reauthorized: Vec<String>,
 }
 
 impl Default for FakeHost {
@@ -74,6 +76,8 @@ impl FakeHost {
                 clients: Vec::new(),
                 sessions: Vec::new(),
                 retained: Vec::new(),
+                invalidated: Vec::new(),
+                reauthorized: Vec::new(),
             }),
         }
     }
@@ -102,6 +106,16 @@ impl FakeHost {
     /// Who was disconnected since the last time this was asked: Client Identifier, Reason Code, Reason String.
     pub fn take_disconnected(&self) -> Vec<(String, u8, Option<String>)> {
         std::mem::take(&mut self.state.lock().disconnected)
+    }
+
+    /// Tags whose kept answers were taken back since the last time this was asked.
+    pub fn take_invalidated(&self) -> Vec<String> {
+        std::mem::take(&mut self.state.lock().invalidated)
+    }
+
+    /// Tags that were to be asked about again since the last time this was asked.
+    pub fn take_reauthorized(&self) -> Vec<String> {
+        std::mem::take(&mut self.state.lock().reauthorized)
     }
 
     /// Makes a client known.
@@ -300,5 +314,19 @@ impl Host for FakeHost {
         let value = sum.to_string().into_bytes();
         state.kv.insert(key.to_owned(), (value, expires));
         Ok(sum)
+    }
+
+    fn invalidate(&self, tag: &str) -> Result<usize, HostError> {
+        self.check(Grant::Cache)?;
+        Keep::check_tag(tag).map_err(|why| HostError::Argument("tag", why))?;
+        self.state.lock().invalidated.push(tag.to_owned());
+        Ok(0)
+    }
+
+    fn reauthorize(&self, tag: &str) -> Result<usize, HostError> {
+        self.check(Grant::Cache)?;
+        Keep::check_tag(tag).map_err(|why| HostError::Argument("tag", why))?;
+        self.state.lock().reauthorized.push(tag.to_owned());
+        Ok(0)
     }
 }
