@@ -1,0 +1,199 @@
+//! A loaded plugin as the broker sees it: hooks, file, and calls from any thread.
+//!
+//! Each thread that calls it gets an instance of its own, made at the first call, kept in a thread-local, and replaced after whatever may
+//! have left it in an odd state. Nothing of an instance ever crosses a thread.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use hookmq_plugin_api::{Answer, Cause, Event, Host, Listen, Plugin, PluginError};
+
+use crate::engine::Engine;
+use crate::error::{Failure, LoadError};
+use crate::file::{File, Kind};
+use crate::live::{Form, Live};
+use crate::module;
+use crate::settings::WasmSettings;
+use crate::state::Blueprint;
+
+/// One loaded WASM file.
+pub struct WasmPlugin {
+    /// Tells this plugin's instances from those of all others, earlier loads of the same file included.
+    id: u64,
+    /// Gone with the plugin, so that threads can tell which of their instances nobody calls any more.
+    alive: Arc<()>,
+    file: File,
+    form: Form,
+    blueprint: Arc<Blueprint>,
+}
+
+struct Kept {
+    id: u64,
+    alive: Weak<()>,
+    /// Away while it is called.
+    instance: Option<Box<Live>>,
+}
+
+thread_local! {
+    static INSTANCES: RefCell<Vec<Kept>> = const { RefCell::new(Vec::new()) };
+}
+
+impl WasmPlugin {
+    /// Reads, compiles and checks a file, and makes a first instance of it. Compiling takes seconds for files of megabytes, unless the
+    /// compile cache has them.
+    ///
+    /// # Errors
+    /// Whatever is wrong with it, and what to do about that.
+    pub fn load(
+        path: &Path,
+        settings: WasmSettings,
+        host: Arc<dyn Host>,
+    ) -> Result<Arc<Self>, LoadError> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let (file, kind, bytes) = File::open(path)?;
+        let wrong = |why: String| LoadError::new(path, why);
+        let engine = Engine::shared().map_err(wrong)?;
+        let blueprint = Arc::new(Blueprint {
+            file: file.name(),
+            settings,
+            host,
+            engine,
+        });
+        let form = match kind {
+            Kind::Module => {
+                let module = wasmtime::Module::new(&blueprint.engine.compiler, &bytes)
+                    .map_err(|error| wrong(format!("it does not compile: {error:#}")))?;
+                module::Form::load(&blueprint, &module).map(Form::Module)
+            }
+            Kind::Component => Err("components".to_owned()),
+        }
+        .map_err(wrong)?;
+        Ok(Arc::new(Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            alive: Arc::new(()),
+            file,
+            form,
+            blueprint,
+        }))
+    }
+
+    /// The files it was made of: one.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        vec![self.file.path.clone()]
+    }
+
+    /// Whether its file on disk still has the bytes that were loaded. Reads it.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        self.file.is_current()
+    }
+
+    /// The plugin's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.blueprint.settings.name
+    }
+
+    /// Takes this thread's instance out of its place, so that a call from within a call gets another one.
+    #[inline]
+    fn take(&self) -> Option<Box<Live>> {
+        INSTANCES.with_borrow_mut(|instances| {
+            instances
+                .iter_mut()
+                .find(|kept| kept.id == self.id)
+                .and_then(|kept| kept.instance.take())
+        })
+    }
+
+    #[inline]
+    fn give_back(&self, instance: Box<Live>) {
+        let spare = INSTANCES.with_borrow_mut(|instances| {
+            match instances.iter_mut().find(|kept| kept.id == self.id) {
+                Some(kept) if kept.instance.is_none() => {
+                    kept.instance = Some(instance);
+                    None
+                }
+                _ => Some(instance),
+            }
+        });
+        drop(spare);
+    }
+
+    #[cold]
+    fn new_instance(&self) -> Result<Box<Live>, PluginError> {
+        let instance = match catch_unwind(AssertUnwindSafe(|| self.form.instantiate())) {
+            Ok(Ok(instance)) => Box::new(instance),
+            Ok(Err(failure)) => {
+                let message = failure.error.message;
+                return Err(PluginError::new(Cause::Unavailable, message));
+            }
+            Err(_) => return Err(self.panicked()),
+        };
+        let gone: Vec<_> = INSTANCES.with_borrow_mut(|instances| {
+            let gone = instances
+                .extract_if(.., |kept| kept.alive.strong_count() == 0)
+                .collect();
+            if !instances.iter().any(|kept| kept.id == self.id) {
+                instances.push(Kept {
+                    id: self.id,
+                    alive: Arc::downgrade(&self.alive),
+                    instance: None,
+                });
+            }
+            gone
+        });
+        drop(gone);
+        Ok(instance)
+    }
+
+    fn panicked(&self) -> PluginError {
+        PluginError::new(
+            Cause::Panic,
+            format!("{}: a host function panicked", self.blueprint.file),
+        )
+    }
+}
+
+impl Plugin for WasmPlugin {
+    fn listens(&self) -> &[Listen] {
+        self.form.listens()
+    }
+
+    fn call(&self, event: &dyn Event, budget: Duration) -> Result<Answer, PluginError> {
+        let mut instance = match self.take() {
+            Some(instance) => instance,
+            None => self.new_instance()?,
+        };
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            instance.call(&self.form, event, budget)
+        }));
+        match result {
+            Ok(Ok(answer)) => {
+                self.give_back(instance);
+                Ok(answer)
+            }
+            Ok(Err(Failure { error, is_broken })) => {
+                if !is_broken {
+                    self.give_back(instance);
+                }
+                Err(error)
+            }
+            Err(_) => Err(self.panicked()),
+        }
+    }
+}
+
+impl std::fmt::Debug for WasmPlugin {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("WasmPlugin")
+            .field("name", &self.name())
+            .field("file", &self.file.path)
+            .field("listens", &self.listens())
+            .finish_non_exhaustive()
+    }
+}
