@@ -141,7 +141,7 @@ enum {
     hookmq_hook_client_subscribed = 16,
     /* Once per Topic Filter of an UNSUBSCRIBE, in the packet's order. */
     hookmq_hook_intercept_unsubscription = 17,
-    /* A subscription was really removed. */
+    /* A subscription was really removed: by the client, or because it lost its right; then the reason says why. */
     hookmq_hook_client_unsubscribed = 18,
     /* A packet is decoded, CONNECT included. */
     hookmq_hook_intercept_inbound_packet = 19,

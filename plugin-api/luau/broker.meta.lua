@@ -362,9 +362,12 @@
 ---@field listener? string Name of the listener that accepted the connection.
 ---@field protocol_version? number 4 for MQTT 3.1.1, 5 for MQTT 5.0.
 
----The event of `client_unsubscribed`, as a handler's `msg`. A subscription was really removed.
+---The event of `client_unsubscribed`, as a handler's `msg`. A subscription was really removed: by the client, or because it lost its right; then the reason says why.
 ---@class broker.ClientUnsubscribedEvent
 ---@field topic_filter string Topic Filter as the client sent it, `$share/{ShareName}/` included.
+---@field reason_code number MQTT 5 Reason Code of the packet or event.
+---@field reason_string? string Reason String.
+---@field plugin? string Name of the plugin that caused it.
 ---@field client_id? string Client Identifier of the client that this is about; absent for what no client caused.
 ---@field username? string Username that the client sent in CONNECT.
 ---@field endpoint? string Remote address of the client, `ip:port`; for `broker_...` hooks the first listener's bound address.
@@ -680,7 +683,7 @@
 ---@field authorize_subscribe? fun(...): broker.Verdict? After intercept_subscription, on the final Topic Filter. A gate: it may answer pass, accept, deny or disconnect. It may change qos, retain_handling. It may await. Parameters, by name: topic_filter, share_name, qos, no_local, retain_as_published, retain_handling, subscription_identifier, client_id, username, endpoint, listener, protocol_version.
 ---@field client_subscribed? fun(...) The subscription is active. A notice. Parameters, by name: topic_filter, share_name, qos, no_local, retain_as_published, retain_handling, subscription_identifier, client_id, username, endpoint, listener, protocol_version, sequence, timestamp.
 ---@field intercept_unsubscription? fun(...): broker.Verdict? Once per Topic Filter of an UNSUBSCRIBE, in the packet's order. A filter: it may answer pass, accept, deny, drop or disconnect. It may change topic_filter, reason_string, response_user_properties. It may await. Parameters, by name: topic_filter, user_properties, client_id, username, endpoint, listener, protocol_version.
----@field client_unsubscribed? fun(...) A subscription was really removed. A notice. Parameters, by name: topic_filter, client_id, username, endpoint, listener, protocol_version, sequence, timestamp.
+---@field client_unsubscribed? fun(...) A subscription was really removed: by the client, or because it lost its right; then the reason says why. A notice. Parameters, by name: topic_filter, reason_code, reason_string, plugin, client_id, username, endpoint, listener, protocol_version, sequence, timestamp.
 ---@field intercept_inbound_packet? fun(...): broker.Verdict? A packet is decoded, CONNECT included. A filter: it may answer pass, drop or disconnect. It may change topic, payload, retain, user_properties. Parameters, by name: packet_type, packet_identifier, topic, payload, payload_size, qos, retain, dup, reason_code, user_properties, client_id, username, endpoint, listener, protocol_version.
 ---@field intercept_outbound_packet? fun(...): broker.Verdict? A packet is about to be written, a refusing CONNACK included. A filter: it may answer pass or drop. It may change topic, payload, retain, user_properties. Parameters, by name: packet_type, packet_identifier, topic, payload, payload_size, qos, retain, dup, reason_code, user_properties, client_id, username, endpoint, listener, protocol_version.
 ---@field intercept_publish? fun(...): broker.Verdict? A message has arrived: from a client, as a will, from a plugin or an embedding program. A filter: it may answer pass, accept, deny, drop, consume or disconnect. It may change topic, payload, qos, retain, payload_format, message_expiry_interval, content_type, response_topic, correlation_data, user_properties, reason_code, reason_string, response_user_properties. It may await. Parameters, by name: source, dup, client_id, username, endpoint, listener, protocol_version, topic, payload, payload_size, qos, retain, payload_format, message_expiry_interval, content_type, response_topic, correlation_data, user_properties.

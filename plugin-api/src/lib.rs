@@ -17,6 +17,8 @@ pub mod event;
 pub mod field;
 pub mod host;
 pub mod plugin;
+#[cfg(feature = "typed")]
+pub mod sdk;
 pub mod surface;
 #[cfg(feature = "typed")]
 pub mod typed;

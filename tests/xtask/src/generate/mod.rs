@@ -1,7 +1,8 @@
 //! `cargo xtask generate`: writes everything that follows from the hook catalogue, and a test says when any of it is stale.
 //!
-//! The typed Rust views with their tests, the type files for Luau and Lua language servers, the WIT package, and the hook reference. The
-//! catalogue is linked without its typed views, so a row can be changed although the views no longer compile.
+//! The typed Rust views with their tests, the SDK's traits, the type files for Luau and Lua language servers, the WIT package, the C
+//! header, and the hook reference. The catalogue is linked without its typed views, so a row can be changed although the views no
+//! longer compile.
 
 mod answer;
 mod c;
@@ -12,6 +13,7 @@ mod page;
 mod records;
 mod reference;
 mod rust;
+mod sdk;
 mod snippets;
 mod views;
 mod views_test;
@@ -28,7 +30,11 @@ use crate::Outcome;
 use crate::process::root;
 
 /// Folders in which every file is generated.
-const WHOLE_FOLDERS: [&str; 2] = ["plugin-api/src/typed", "plugin-api/wit"];
+const WHOLE_FOLDERS: [&str; 3] = [
+    "plugin-api/src/sdk/hooks",
+    "plugin-api/src/typed",
+    "plugin-api/wit",
+];
 
 /// Writes every generated file that differs, and removes those that are generated no longer.
 ///
@@ -61,9 +67,14 @@ fn files() -> BTreeMap<String, String> {
             &format!("plugin-api/src/typed/{}.rs", spec.name),
             rust::hook_module(spec),
         );
+        add(
+            &format!("plugin-api/src/sdk/hooks/{}.rs", spec.name),
+            sdk::hook_module(spec),
+        );
     }
     add("plugin-api/src/typed/records.rs", records::module());
     add("plugin-api/src/typed/mod.rs", rust::index());
+    add("plugin-api/src/sdk/hooks/mod.rs", sdk::index());
     for (kind, text) in views_test::modules() {
         add(&format!("plugin-api/tests/typed/{kind}.rs"), text);
     }

@@ -1,0 +1,70 @@
+//! `client_unsubscribed` in a plugin.
+//!
+//! Generated from the hook catalogue by `cargo xtask generate`: change the catalogue instead.
+
+use crate::answer::Answer;
+use crate::catalogue::Hook;
+use crate::closures::{Reply, Told as Answered};
+use crate::error::PluginError;
+use crate::event::Event;
+use crate::typed::ClientUnsubscribed as View;
+
+/// Answers `client_unsubscribed`. A subscription was really removed: by the client, or because it lost its right; then the reason says why.
+pub trait OnClientUnsubscribed<R: Reply<Answered> = ()> {
+    /// A subscription was really removed: by the client, or because it lost its right; then the reason says why.
+    fn client_unsubscribed(&self, event: View<'_>) -> R;
+}
+
+/// The hook.
+pub const HOOK: Hook = Hook::ClientUnsubscribed;
+
+/// Calls the handler.
+///
+/// # Errors
+/// Its own.
+pub fn call<P, R>(plugin: &P, event: &dyn Event) -> Result<Answer, PluginError>
+where
+    P: OnClientUnsubscribed<R>,
+    R: Reply<Answered>,
+{
+    plugin.client_unsubscribed(View::new(event)).reply()
+}
+
+/// The fields of the hook, as `export!` names them.
+#[expect(non_upper_case_globals, reason = "they have the names of their fields")]
+pub mod fields {
+    use crate::field::Field;
+
+    /// Topic Filter as the client sent it, `$share/{ShareName}/` included.
+    pub const topic_filter: Field = Field::TopicFilter;
+
+    /// MQTT 5 Reason Code of the packet or event.
+    pub const reason_code: Field = Field::ReasonCode;
+
+    /// Reason String.
+    pub const reason_string: Field = Field::ReasonString;
+
+    /// Name of the plugin that caused it.
+    pub const plugin: Field = Field::Plugin;
+
+    /// Client Identifier of the client that this is about; absent for what no client caused.
+    pub const client_id: Field = Field::ClientId;
+
+    /// Username that the client sent in CONNECT.
+    pub const username: Field = Field::Username;
+
+    /// Remote address of the client, `ip:port`; for `broker_...` hooks the first listener's bound address.
+    pub const endpoint: Field = Field::Endpoint;
+
+    /// Name of the listener that accepted the connection.
+    pub const listener: Field = Field::Listener;
+
+    /// 4 for MQTT 3.1.1, 5 for MQTT 5.0.
+    pub const protocol_version: Field = Field::ProtocolVersion;
+
+    /// Counts the notices about one client that this plugin is told, from 1; a gap means that some were lost to a full queue. Notices about the broker count for themselves.
+    pub const sequence: Field = Field::Sequence;
+
+    /// Milliseconds since 1970-01-01 UTC.
+    pub const timestamp: Field = Field::Timestamp;
+}

@@ -1,0 +1,82 @@
+//! `intercept_enqueue` in a plugin.
+//!
+//! Generated from the hook catalogue by `cargo xtask generate`: change the catalogue instead.
+
+use crate::answer::Answer;
+use crate::catalogue::Hook;
+use crate::closures::Reply;
+use crate::error::PluginError;
+use crate::event::Event;
+use crate::typed::{InterceptEnqueue as View, InterceptEnqueueAnswer as Answered};
+
+/// Answers `intercept_enqueue`. Once per receiver, before the message is handed to its Session; retained messages too.
+pub trait OnInterceptEnqueue<R: Reply<Answered> = Answered> {
+    /// Once per receiver, before the message is handed to its Session; retained messages too.
+    fn intercept_enqueue(&self, event: View<'_>) -> R;
+}
+
+/// The hook.
+pub const HOOK: Hook = Hook::InterceptEnqueue;
+
+/// Calls the handler.
+///
+/// # Errors
+/// Its own.
+pub fn call<P, R>(plugin: &P, event: &dyn Event) -> Result<Answer, PluginError>
+where
+    P: OnInterceptEnqueue<R>,
+    R: Reply<Answered>,
+{
+    plugin.intercept_enqueue(View::new(event)).reply()
+}
+
+/// The fields of the hook, as `export!` names them.
+#[expect(non_upper_case_globals, reason = "they have the names of their fields")]
+pub mod fields {
+    use crate::field::Field;
+
+    /// Client Identifier of the publisher; absent for what no client published.
+    pub const sender_client_id: Field = Field::SenderClientId;
+
+    /// Client Identifier of the receiving Session.
+    pub const receiver_client_id: Field = Field::ReceiverClientId;
+
+    /// Username of the receiving client.
+    pub const receiver_username: Field = Field::ReceiverUsername;
+
+    /// Where the message comes from: `client`, `will`, `plugin`, `broker` or, on its way to a new subscriber, `retained`.
+    pub const source: Field = Field::Source;
+
+    /// Topic Name; for a packet that has none, absent.
+    pub const topic: Field = Field::Topic;
+
+    /// Payload of the message, any bytes.
+    pub const payload: Field = Field::Payload;
+
+    /// Length of the payload in bytes.
+    pub const payload_size: Field = Field::PayloadSize;
+
+    /// QoS of the message or of the subscription: 0, 1 or 2.
+    pub const qos: Field = Field::Qos;
+
+    /// RETAIN flag.
+    pub const retain: Field = Field::Retain;
+
+    /// Payload Format Indicator: 0 bytes, 1 UTF-8 text.
+    pub const payload_format: Field = Field::PayloadFormat;
+
+    /// Seconds that the message still lives.
+    pub const message_expiry_interval: Field = Field::MessageExpiryInterval;
+
+    /// Content Type, MIME or the application's own.
+    pub const content_type: Field = Field::ContentType;
+
+    /// Topic Name for a response.
+    pub const response_topic: Field = Field::ResponseTopic;
+
+    /// Handed back with the response.
+    pub const correlation_data: Field = Field::CorrelationData;
+
+    /// User Properties of the packet or message, in order; names may repeat.
+    pub const user_properties: Field = Field::UserProperties;
+}
