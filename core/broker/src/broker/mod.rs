@@ -198,7 +198,7 @@ impl Inner {
         let trusted = matches!(source, Source::Broker | Source::Plugin { .. });
         match decision {
             Decision::Pass if !self.accept_by_default && !trusted => {
-                Decision::Deny(denied_by_default(hook))
+                Decision::Deny(Box::new(denied_by_default(hook)))
             }
             decision => decision,
         }

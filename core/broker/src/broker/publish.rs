@@ -41,6 +41,25 @@ impl Outcome {
         }
     }
 
+    /// Routed, or refused by a limit on the way.
+    fn routed(routed: Result<Routed, ReasonCode>, answer: PublishAnswer) -> Self {
+        match routed {
+            Err(reason) => Self::of(reason),
+            Ok(routed) => {
+                let nobody = if routed.n_matched == 0 {
+                    ReasonCode::NoMatchingSubscribers
+                } else {
+                    ReasonCode::Success
+                };
+                Self {
+                    reason: answer.reason.unwrap_or(nobody),
+                    properties: answer.properties,
+                    disconnect: routed.disconnect,
+                }
+            }
+        }
+    }
+
     const fn of(reason: ReasonCode) -> Self {
         Self {
             reason,
@@ -70,57 +89,80 @@ impl Inner {
         only: Option<&SessionRef>,
         now: Instant,
     ) -> Outcome {
-        let mut draft = MessageDraft::new(
-            Hook::InterceptPublish,
-            origin,
-            *publish,
-            &self.session_settings,
-        );
+        let settings = &self.session_settings;
+        let mut draft = MessageDraft::new(Hook::InterceptPublish, origin, publish, settings);
         // 5: plugins may change the message.
         if chain.listens(Hook::InterceptPublish) {
             let scope = scope(origin, publish);
-            let decision = if chain.awaits(Hook::InterceptPublish) {
-                chain
-                    .filter_awaiting(Hook::InterceptPublish, &scope, &mut draft)
-                    .await
-            } else {
-                chain.filter(Hook::InterceptPublish, &scope, &mut draft)
-            };
+            let decision = chain
+                .filter_awaiting(Hook::InterceptPublish, &scope, &mut draft)
+                .await;
             if let Some(outcome) = self.refused(decision, origin, &mut draft) {
                 return outcome;
             }
         }
         // 6: judged on the final form, so that a rewrite cannot slip past.
         if chain.listens(Hook::AuthorizePublish) {
-            draft.hook = Hook::AuthorizePublish;
-            let (topic, qos, size) = {
-                let publish = draft.publish();
-                (publish.topic.to_owned(), publish.qos, publish.payload.len())
-            };
-            let scope = Scope {
-                topic: Some(&topic),
-                qos: Some(qos as u8),
-                size: Some(size),
-                ..scope(origin, publish)
-            };
-            let decision = if chain.awaits(Hook::AuthorizePublish) {
-                chain
-                    .gate_awaiting(Hook::AuthorizePublish, &scope, &mut draft)
-                    .await
-            } else {
-                chain.gate(Hook::AuthorizePublish, &scope, &mut draft)
-            };
+            let judged = Judged::begin(&mut draft);
+            let scope = judged.scope(origin, publish);
+            let decision = chain
+                .gate_awaiting(Hook::AuthorizePublish, &scope, &mut draft)
+                .await;
             let decision = self.with_default(decision, Hook::AuthorizePublish, origin.source);
             if let Some(outcome) = self.refused(decision, origin, &mut draft) {
                 return outcome;
             }
         }
-        let answer = draft.take_answer();
-        if draft.is_changed() {
-            self.deliver(chain, turn, origin, &draft.publish(), only, now, answer)
-        } else {
-            self.deliver(chain, turn, origin, publish, only, now, answer)
+        self.deliver(chain, turn, origin, &mut draft, only, now)
+    }
+
+    /// The same for a chain where no plugin awaits these hooks: no future to be made and dropped for every message.
+    pub(crate) fn publish_at_once(
+        &self,
+        chain: &Chain,
+        turn: &mut Turn,
+        origin: Origin<'_>,
+        publish: &Publish<'_>,
+        now: Instant,
+    ) -> Outcome {
+        let settings = &self.session_settings;
+        let mut draft = MessageDraft::new(Hook::InterceptPublish, origin, publish, settings);
+        if chain.listens(Hook::InterceptPublish) {
+            let scope = scope(origin, publish);
+            let decision = chain.filter(Hook::InterceptPublish, &scope, &mut draft);
+            if let Some(outcome) = self.refused(decision, origin, &mut draft) {
+                return outcome;
+            }
         }
+        if chain.listens(Hook::AuthorizePublish) {
+            let judged = Judged::begin(&mut draft);
+            let scope = judged.scope(origin, publish);
+            let decision = chain.gate(Hook::AuthorizePublish, &scope, &mut draft);
+            let decision = self.with_default(decision, Hook::AuthorizePublish, origin.source);
+            if let Some(outcome) = self.refused(decision, origin, &mut draft) {
+                return outcome;
+            }
+        }
+        self.deliver(chain, turn, origin, &mut draft, None, now)
+    }
+
+    /// Steps 7 to 9 for a message that plugins let through, and what the publisher is told.
+    fn deliver(
+        &self,
+        chain: &Chain,
+        turn: &mut Turn,
+        origin: Origin<'_>,
+        draft: &mut MessageDraft<'_>,
+        only: Option<&SessionRef>,
+        now: Instant,
+    ) -> Outcome {
+        let answer = draft.take_answer();
+        let routed = if draft.is_changed() {
+            self.route(chain, turn, origin, &draft.publish(), only, now)
+        } else {
+            self.route(chain, turn, origin, draft.as_published(), only, now)
+        };
+        Outcome::routed(routed, answer)
     }
 
     /// Steps 7 to 9 for a message that no plugin is asked about before.
@@ -132,43 +174,26 @@ impl Inner {
         publish: &Publish<'_>,
         now: Instant,
     ) -> Outcome {
-        let answer = PublishAnswer::default();
-        self.deliver(chain, turn, origin, publish, None, now, answer)
-    }
-
-    /// Steps 7 to 9, and what the publisher is told of them.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the whole message and the whole answer"
-    )]
-    fn deliver(
-        &self,
-        chain: &Chain,
-        turn: &mut Turn,
-        origin: Origin<'_>,
-        publish: &Publish<'_>,
-        only: Option<&SessionRef>,
-        now: Instant,
-        answer: PublishAnswer,
-    ) -> Outcome {
-        let routed = match self.route(chain, turn, origin, publish, only, now) {
-            Ok(routed) => routed,
-            Err(reason) => return Outcome::of(reason),
-        };
-        let nobody = if routed.n_matched == 0 {
-            ReasonCode::NoMatchingSubscribers
-        } else {
-            ReasonCode::Success
-        };
-        Outcome {
-            reason: answer.reason.unwrap_or(nobody),
-            properties: answer.properties,
-            disconnect: routed.disconnect,
-        }
+        let routed = self.route(chain, turn, origin, publish, None, now);
+        Outcome::routed(routed, PublishAnswer::default())
     }
 
     /// What a verdict that ends the chain means; `None` lets the message go on.
+    #[inline]
     fn refused(
+        &self,
+        decision: Decision,
+        origin: Origin<'_>,
+        draft: &mut MessageDraft<'_>,
+    ) -> Option<Outcome> {
+        match decision {
+            Decision::Pass | Decision::Accept => None,
+            ended => self.ended(ended, origin, draft),
+        }
+    }
+
+    #[inline(never)]
+    fn ended(
         &self,
         decision: Decision,
         origin: Origin<'_>,
@@ -200,7 +225,7 @@ impl Inner {
             Decision::Disconnect(explained) => {
                 self.explain(&explained, origin, draft.publish().topic);
                 return Some(Outcome {
-                    disconnect: Some(Box::new(explained)),
+                    disconnect: Some(explained),
                     ..Outcome::of(ReasonCode::NotAuthorized)
                 });
             }
@@ -383,10 +408,14 @@ impl Inner {
         };
         let mut copy = *offer.publish;
         (copy.qos, copy.retain) = (delivery.qos, delivery.retain);
-        let mut draft =
-            MessageDraft::new(Hook::InterceptEnqueue, origin, copy, &self.session_settings)
-                .sent_by(offer.sender())
-                .for_receiver(receiver);
+        let mut draft = MessageDraft::new(
+            Hook::InterceptEnqueue,
+            origin,
+            &copy,
+            &self.session_settings,
+        )
+        .sent_by(offer.sender())
+        .for_receiver(receiver);
         let scope = Scope {
             client_id: to.0.client_id(),
             listener: client.as_ref().map_or("", |client| &client.listener),
@@ -418,7 +447,7 @@ impl Inner {
                     DropReason::Plugin,
                     Some(&explained),
                 );
-                routed.disconnect = Some(Box::new(explained));
+                routed.disconnect = Some(explained);
                 return;
             }
         }
@@ -565,6 +594,35 @@ impl Inner {
             delivery,
             &mut Routed::default(),
         );
+    }
+}
+
+/// A message in its final form, as `authorize_publish` is asked about it.
+struct Judged {
+    /// What plugins made of it, if they changed anything; the draft is theirs while they are asked.
+    changed: Option<(Box<str>, QoS, usize)>,
+}
+
+impl Judged {
+    fn begin(draft: &mut MessageDraft<'_>) -> Self {
+        draft.hook = Hook::AuthorizePublish;
+        let changed = draft.is_changed().then(|| {
+            let publish = draft.publish();
+            (publish.topic.into(), publish.qos, publish.payload.len())
+        });
+        Self { changed }
+    }
+
+    fn scope<'a>(&'a self, origin: Origin<'a>, publish: &Publish<'a>) -> Scope<'a> {
+        match &self.changed {
+            None => scope(origin, publish),
+            Some((topic, qos, size)) => Scope {
+                topic: Some(topic),
+                qos: Some(*qos as u8),
+                size: Some(*size),
+                ..scope(origin, publish)
+            },
+        }
     }
 }
 

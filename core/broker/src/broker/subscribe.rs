@@ -26,7 +26,7 @@ pub(crate) struct FilterOutcome {
     pub(crate) user_properties: UserProperties,
     /// Retained messages to send after SUBACK.
     pub(crate) replay: Option<Replay>,
-    pub(crate) disconnect: Option<Explained>,
+    pub(crate) disconnect: Option<Box<Explained>>,
 }
 
 /// Retained messages on their way to a new subscription, a page at a time as the client takes them.

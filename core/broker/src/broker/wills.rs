@@ -28,10 +28,11 @@ impl Inner {
             client: Some(&client),
             source: Source::Will,
         };
+        let publish = message.as_publish(now);
         let mut draft = MessageDraft::new(
             Hook::InterceptWill,
             origin,
-            message.as_publish(now),
+            &publish,
             &self.session_settings,
         )
         .with_will_delay(will.delay_interval);

@@ -90,7 +90,7 @@ pub(crate) struct MessageDraft<'a> {
     sender: Option<&'a ClientId>,
     receiver: Option<Receiver<'a>>,
     will_delay_interval: u32,
-    published: Publish<'a>,
+    published: &'a Publish<'a>,
     settings: &'a SessionSettings,
     pairs: UserPairs<'a>,
     changed: Option<Box<Changed>>,
@@ -107,7 +107,7 @@ impl<'a> MessageDraft<'a> {
     pub(crate) fn new(
         hook: Hook,
         origin: Origin<'a>,
-        published: Publish<'a>,
+        published: &'a Publish<'a>,
         settings: &'a SessionSettings,
     ) -> Self {
         Self {
@@ -146,9 +146,14 @@ impl<'a> MessageDraft<'a> {
         self.changed.is_some()
     }
 
+    /// The message as it came.
+    pub(crate) const fn as_published(&self) -> &'a Publish<'a> {
+        self.published
+    }
+
     /// The message in its present form.
     pub(crate) fn publish(&self) -> Publish<'_> {
-        let mut publish = self.published;
+        let mut publish = *self.published;
         let Some(changed) = &self.changed else {
             return publish;
         };
@@ -221,7 +226,7 @@ impl Event for MessageDraft<'_> {
                 Some(changed) => Value::Pairs(changed),
                 None => Value::Pairs(&self.pairs),
             },
-            _ if self.changed.is_none() => message_field(&self.published, &self.pairs, field),
+            _ if self.changed.is_none() => message_field(self.published, &self.pairs, field),
             _ => message_field(&self.publish(), &self.pairs, field),
         }
     }

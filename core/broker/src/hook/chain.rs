@@ -1,5 +1,6 @@
 //! The plugins of one generation, in their order per hook: an immutable value that a reload replaces as a whole.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use hookmq_plugin_api::{
@@ -12,7 +13,7 @@ use super::breaker::Permit;
 use super::decision::Decision;
 use super::metrics::HookMetrics;
 use super::scope::Scope;
-use super::seat::Seat;
+use super::seat::{self, Seat};
 
 /// What a gate, filter or supply is about: read through the event, changed by valid answers.
 pub trait Subject {
@@ -205,20 +206,39 @@ impl Chain {
 
     fn run(&self, hook: Hook, scope: &Scope<'_>, subject: &mut dyn Subject) -> Decision {
         let mut fold = Fold::new(hook, scope);
-        for seat in self.seats(hook) {
-            let end = match fold.admit(seat, subject) {
-                Admission::Filtered => continue,
-                Admission::Open => seat.policy(breaker_open()),
-                Admission::Call(permit) => {
-                    let outcome = seat.call(subject.event(), scope.client_id);
-                    fold.settle(seat, permit, outcome, subject)
+        let mut seats = self.seats(hook).iter();
+        let mut called = None;
+        loop {
+            // One guard around all of them: an answer that has to leave a guard is copied, which costs as much as a quick plugin.
+            let guarded = catch_unwind(AssertUnwindSafe(|| {
+                for seat in seats.by_ref() {
+                    let end = match fold.admit(seat, subject) {
+                        Admission::Filtered => continue,
+                        Admission::Open => seat.policy(breaker_open()),
+                        Admission::Call(permit) => {
+                            called = Some((seat, permit));
+                            let started = seat.starts();
+                            let outcome = seat.plugin.call(subject.event(), seat.budget);
+                            seat.ends(started, scope.client_id);
+                            fold.settle(seat, permit, outcome, subject)
+                        }
+                    };
+                    if end.is_some() {
+                        return end;
+                    }
                 }
+                None
+            }));
+            let end = match guarded {
+                Ok(end) => return end.unwrap_or_else(|| fold.end()),
+                Err(panic) => called.take().and_then(|(seat, permit)| {
+                    fold.settle(seat, permit, Err(seat::panicked(&*panic)), subject)
+                }),
             };
             if let Some(decision) = end {
                 return decision;
             }
         }
-        fold.end()
     }
 
     async fn run_awaiting(

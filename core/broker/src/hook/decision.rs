@@ -16,13 +16,13 @@ pub enum Decision {
     /// Gates only: at least one allowed it and none refused.
     Accept,
     /// Acknowledge, do not route; counts as dropped.
-    Drop(Explained),
+    Drop(Box<Explained>),
     /// Acknowledge, do not route; counts as consumed.
-    Consume(Explained),
+    Consume(Box<Explained>),
     /// Refuse.
-    Deny(Explained),
+    Deny(Box<Explained>),
     /// Refuse and end the Network Connection.
-    Disconnect(Explained),
+    Disconnect(Box<Explained>),
 }
 
 impl Decision {

@@ -93,23 +93,34 @@ impl Seat {
     /// The plugin's own, or [`Cause::Panic`].
     #[inline]
     pub(super) fn call(&self, event: &dyn Event, client_id: &str) -> Result<Answer, PluginError> {
-        let started = (!self.spec.hot || Metrics::samples()).then(Instant::now);
+        let started = self.starts();
         // The plugin is shared and keeps itself in order: what it does not unwind safely is its own loss.
-        let mut outcome = Ok(Answer::PASS);
-        let called = catch_unwind(AssertUnwindSafe(|| {
-            outcome = self.plugin.call(event, self.budget);
-        }));
-        if let Err(panic) = called {
-            outcome = Err(panicked(panic.as_ref()));
-        }
-        if let Some(started) = started {
-            let time = started.elapsed();
-            self.account.metrics.took(time);
-            if time > self.budget {
-                self.was_slow(time, client_id);
-            }
-        }
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.plugin.call(event, self.budget)))
+            .unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
+        self.ends(started, client_id);
         outcome
+    }
+
+    /// A call begins; when, if it is one that is timed.
+    #[inline]
+    pub(super) fn starts(&self) -> Option<Instant> {
+        (!self.spec.hot || Metrics::samples()).then(Instant::now)
+    }
+
+    /// The call has come back.
+    #[inline]
+    pub(super) fn ends(&self, started: Option<Instant>, client_id: &str) {
+        if let Some(started) = started {
+            self.took(started.elapsed(), client_id);
+        }
+    }
+
+    #[inline(never)]
+    fn took(&self, time: Duration, client_id: &str) {
+        self.account.metrics.took(time);
+        if time > self.budget {
+            self.was_slow(time, client_id);
+        }
     }
 
     /// Calls the plugin and awaits its answer, at most as long as the registration says.
@@ -232,13 +243,11 @@ impl Seat {
         match (self.on_error, self.spec.kind) {
             (OnError::Pass, _) | (_, Kind::Notice | Kind::Supply) => None,
             (OnError::Deny, Kind::Gate | Kind::Filter) => {
-                let why = Explained {
-                    error: Some(error),
-                    ..self.explain(Refusal {
-                        reason_code: IMPLEMENTATION_SPECIFIC_ERROR,
-                        ..Refusal::default()
-                    })
-                };
+                let mut why = self.explain(Refusal {
+                    reason_code: IMPLEMENTATION_SPECIFIC_ERROR,
+                    ..Refusal::default()
+                });
+                why.error = Some(error);
                 // Some hooks have no client to refuse to; there the message is not let through.
                 Some(if self.spec.may_answer(VerdictKind::Deny) {
                     Decision::Deny(why)
@@ -249,13 +258,13 @@ impl Seat {
         }
     }
 
-    pub(super) fn explain(&self, refusal: Refusal) -> Explained {
-        Explained {
+    pub(super) fn explain(&self, refusal: Refusal) -> Box<Explained> {
+        Box::new(Explained {
             plugin: Arc::clone(&self.name),
             hook: self.hook,
             refusal,
             error: None,
-        }
+        })
     }
 
     pub(super) fn metrics(&self) -> HookMetrics {
@@ -270,8 +279,9 @@ impl Seat {
     }
 }
 
+/// A panic as a failure of the plugin.
 #[cold]
-fn panicked(panic: &(dyn std::any::Any + Send)) -> PluginError {
+pub(super) fn panicked(panic: &(dyn std::any::Any + Send)) -> PluginError {
     let words = panic
         .downcast_ref::<&str>()
         .copied()

@@ -417,7 +417,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let mut draft = MessageDraft::new(
             Hook::InterceptDelivery,
             origin,
-            copy,
+            &copy,
             &inner.session_settings,
         )
         .sent_by(message.sender.as_ref())

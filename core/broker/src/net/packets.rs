@@ -1,10 +1,7 @@
 //! What each packet of a connected client does: session first, then the broker's verb, then the answer. No socket here.
 
 use std::collections::VecDeque;
-use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use bytes::BytesMut;
@@ -98,14 +95,18 @@ impl Protocol {
         frame: &[u8],
         now: Instant,
     ) -> Result<Flow, Box<End>> {
-        // The common packet, where nobody is asked, is handled where it was decoded: to move it costs as much as to read its topic,
-        // and one test serves for all hooks on its way.
-        match codec::decode(frame, self.client.version) {
+        // The common packet is handled where it was decoded: to move it costs as much as to read its topic. One test serves for all
+        // hooks on its way.
+        let decoded = codec::decode(frame, self.client.version);
+        match &decoded {
             Ok(Packet::Publish(publish)) if !is_dear => {
-                self.handle_unasked(chain, &publish, now)?;
+                self.handle_unasked(chain, publish, now)?;
                 Ok(Flow::Next)
             }
-            decoded => self.handle_rare(chain, decoded?, frame, now),
+            Ok(Packet::Publish(publish)) if !chain.listens(Hook::InterceptInboundPacket) => {
+                self.handle_publish(chain, publish, frame, now)
+            }
+            _ => self.handle_rare(chain, decoded?, frame, now),
         }
     }
 
@@ -130,7 +131,7 @@ impl Protocol {
     ) -> Result<(), Box<End>> {
         self.admit(publish)?;
         if Receiving::concerns(publish) {
-            return self.handle_publish(chain, publish, now);
+            return self.handle_session_publish(chain, publish, now);
         }
         let origin = Origin {
             client: Some(&self.client),
@@ -227,13 +228,7 @@ impl Protocol {
         now: Instant,
     ) -> Result<Flow, Box<End>> {
         match packet {
-            Packet::Publish(publish) => {
-                if chain.awaits(Hook::InterceptPublish) || chain.awaits(Hook::AuthorizePublish) {
-                    return Ok(Flow::Await(frame.into()));
-                }
-                self.admit(&publish)?;
-                self.handle_publish(chain, &publish, now)?;
-            }
+            Packet::Publish(publish) => return self.handle_publish(chain, &publish, frame, now),
             Packet::PubAck(ack) => {
                 let done = self
                     .entry
@@ -294,9 +289,33 @@ impl Protocol {
         Ok(Flow::Next)
     }
 
-    /// Steps 3 to 10 of a PUBLISH that was admitted, where nothing awaits.
+    /// A PUBLISH that plugins are asked about, unless they await.
     #[inline(never)]
     fn handle_publish(
+        &mut self,
+        chain: &Chain,
+        publish: &Publish<'_>,
+        frame: &[u8],
+        now: Instant,
+    ) -> Result<Flow, Box<End>> {
+        if chain.awaits(Hook::InterceptPublish) || chain.awaits(Hook::AuthorizePublish) {
+            return Ok(Flow::Await(frame.into()));
+        }
+        self.admit(publish)?;
+        if Receiving::concerns(publish) {
+            self.handle_session_publish(chain, publish, now)?;
+        } else {
+            let outcome = self.publish_now(chain, publish, now);
+            if let Some(explained) = &outcome.disconnect {
+                return Err(End::rejected(&self.inner, explained));
+            }
+        }
+        Ok(Flow::Next)
+    }
+
+    /// Steps 3 to 10 of a PUBLISH that the Session must know of: QoS 1 or 2, or a Topic Alias.
+    #[inline(never)]
+    fn handle_session_publish(
         &mut self,
         chain: &Chain,
         publish: &Publish<'_>,
@@ -307,7 +326,7 @@ impl Protocol {
         };
         let mut publish = *publish;
         begun.resolve(&mut publish);
-        let outcome = self.publish_now(chain, &publish, now)?;
+        let outcome = self.publish_now(chain, &publish, now);
         self.end_publish(begun, outcome)
     }
 
@@ -404,35 +423,19 @@ impl Protocol {
     }
 
     /// Steps 4 to 9 where nothing awaits.
-    fn publish_now(
-        &mut self,
-        chain: &Chain,
-        publish: &Publish<'_>,
-        now: Instant,
-    ) -> Result<Outcome, Box<End>> {
+    fn publish_now(&mut self, chain: &Chain, publish: &Publish<'_>, now: Instant) -> Outcome {
         let origin = Origin {
             client: Some(&self.client),
             source: Source::Client,
         };
         if !chain.listens(Hook::InterceptPublish) && !chain.listens(Hook::AuthorizePublish) {
             let turn = &mut self.turn;
-            return Ok(self
+            return self
                 .inner
-                .publish_unasked(chain, turn, origin, publish, now));
+                .publish_unasked(chain, turn, origin, publish, now);
         }
-        // One poll ends it. Pinned where it stands: moving it would cost more than the rest.
-        let published = pin!(
-            self.inner
-                .publish(chain, &mut self.turn, origin, publish, None, now)
-        );
-        match published.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(outcome) => Ok(outcome),
-            Poll::Pending => {
-                let why = "a hook awaits that said it does not".to_owned();
-                let reason = ReasonCode::ImplementationSpecificError;
-                Err(End::by_broker(reason, DisconnectType::NotClean, Some(why)))
-            }
-        }
+        self.inner
+            .publish_at_once(chain, &mut self.turn, origin, publish, now)
     }
 
     /// Step 10: the acknowledgement.
