@@ -157,3 +157,126 @@ macro_rules! __hookmq_carrier {
         }
     };
 }
+
+#[doc(hidden)]
+#[cfg(all(target_family = "wasm", any(target_env = "p2", feature = "component")))]
+#[macro_export]
+macro_rules! __hookmq_carrier {
+    ($plugin:ty, [$($listen:expr),*], [$($hook:ident)*]) => {
+        const _: &[()] = &[$($listen),*];
+        $($crate::__hookmq_component_hook! { $hook $plugin })*
+
+        #[unsafe(export_name = "hookmq:plugin/setup@1.0.0#create")]
+        unsafe extern "C" fn create(
+            config: *mut u8,
+            len: usize,
+        ) -> *const $crate::sdk::edge::carrier::Created {
+            // SAFETY: as the canonical ABI calls it.
+            unsafe { $crate::sdk::edge::carrier::create::<$plugin>(config, len) }
+        }
+
+        #[unsafe(no_mangle)]
+        unsafe extern "C" fn cabi_realloc(
+            old: *mut u8,
+            old_size: usize,
+            align: usize,
+            size: usize,
+        ) -> *mut u8 {
+            // SAFETY: as the canonical ABI calls it.
+            unsafe { $crate::sdk::edge::carrier::allocate(old, old_size, align, size) }
+        }
+
+        #[used]
+        #[unsafe(link_section = "component-type:hookmq")]
+        static IMPORTS: [u8; $crate::sdk::edge::carrier::IMPORTS.len()] =
+            *$crate::sdk::edge::carrier::IMPORTS;
+        #[used]
+        #[unsafe(link_section = "component-type:hookmq-setup")]
+        static SETUP: [u8; $crate::sdk::edge::carrier::SETUP.len()] =
+            *$crate::sdk::edge::carrier::SETUP;
+    };
+}
+
+#[doc(hidden)]
+#[cfg(all(target_family = "wasm", any(target_env = "p2", feature = "component")))]
+#[macro_export]
+macro_rules! __hookmq_component_export {
+    ($plugin:ty, $hook:ident, $section:ident, $shape:tt($($field:ident)?), $name:literal, $type:literal) => {
+        const _: () = {
+            $crate::__hookmq_component_function! { $plugin, $hook, $shape($($field)?), $name }
+
+            #[used]
+            #[unsafe(link_section = $type)]
+            static TYPE: [u8; $crate::sdk::edge::carrier::$section.len()] =
+                *$crate::sdk::edge::carrier::$section;
+        };
+    };
+}
+
+#[doc(hidden)]
+#[cfg(all(target_family = "wasm", any(target_env = "p2", feature = "component")))]
+#[macro_export]
+macro_rules! __hookmq_component_function {
+    ($plugin:ty, $hook:ident, answered($field:ident), $name:literal) => {
+        #[unsafe(export_name = $name)]
+        unsafe extern "C" fn export(data: *mut u8, len: usize) -> *const ::core::ffi::c_void {
+            let parameter = ::core::option::Option::Some($crate::Field::$field);
+            // SAFETY: as the canonical ABI calls it.
+            unsafe {
+                $crate::sdk::edge::carrier::answered::<$plugin>(
+                    $crate::sdk::hooks::$hook::HOOK,
+                    parameter,
+                    data,
+                    len,
+                    |plugin, event| $crate::sdk::hooks::$hook::call(plugin, event),
+                )
+            }
+        }
+    };
+    ($plugin:ty, $hook:ident, answered(), $name:literal) => {
+        #[unsafe(export_name = $name)]
+        unsafe extern "C" fn export() -> *const ::core::ffi::c_void {
+            // SAFETY: as the canonical ABI calls it.
+            unsafe {
+                $crate::sdk::edge::carrier::answered::<$plugin>(
+                    $crate::sdk::hooks::$hook::HOOK,
+                    ::core::option::Option::None,
+                    ::core::ptr::null_mut(),
+                    0,
+                    |plugin, event| $crate::sdk::hooks::$hook::call(plugin, event),
+                )
+            }
+        }
+    };
+    ($plugin:ty, $hook:ident, told($field:ident), $name:literal) => {
+        #[unsafe(export_name = $name)]
+        unsafe extern "C" fn export(data: *mut u8, len: usize) {
+            let parameter = ::core::option::Option::Some($crate::Field::$field);
+            // SAFETY: as the canonical ABI calls it.
+            unsafe {
+                $crate::sdk::edge::carrier::told::<$plugin>(
+                    $crate::sdk::hooks::$hook::HOOK,
+                    parameter,
+                    data,
+                    len,
+                    |plugin, event| $crate::sdk::hooks::$hook::call(plugin, event),
+                );
+            }
+        }
+    };
+    ($plugin:ty, $hook:ident, told(), $name:literal) => {
+        #[unsafe(export_name = $name)]
+        unsafe extern "C" fn export() {
+            // SAFETY: as the canonical ABI calls it.
+            unsafe {
+                $crate::sdk::edge::carrier::told::<$plugin>(
+                    $crate::sdk::hooks::$hook::HOOK,
+                    ::core::option::Option::None,
+                    ::core::ptr::null_mut(),
+                    0,
+                    |plugin, event| $crate::sdk::hooks::$hook::call(plugin, event),
+                );
+            }
+        }
+    };
+}

@@ -1,6 +1,6 @@
 //! What host functions of the C ABI answer: numbers, refusals, and what a query wrote into a buffer.
 
-use super::{slice, text};
+use super::lent::{slice, text};
 use crate::abi::host::{ClientInfo, RetainedInfo, SessionInfo, condition, status};
 use crate::abi::{Bytes, List};
 use crate::host::{ClientView, KvCondition, RetainedView, SessionView};

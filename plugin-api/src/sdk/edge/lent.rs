@@ -5,7 +5,7 @@
 
 use std::cell::RefCell;
 
-use super::{carrier, slice, text};
+use super::carrier;
 use crate::abi::{self, tag};
 use crate::catalogue::Hook;
 use crate::event::Event;
@@ -160,4 +160,25 @@ fn owned(value: &abi::Value) -> Owned {
             _ => Owned::Nil,
         }
     }
+}
+
+/// What lies at a place that the broker lent.
+///
+/// # Safety
+/// `data` and `len` are what the broker said, and it lends them for `'a`.
+pub(super) unsafe fn slice<'a, T>(data: *const T, len: usize) -> &'a [T] {
+    if len == 0 {
+        return &[];
+    }
+    // SAFETY: as above; the contract lets the pointer be null only where there is nothing.
+    unsafe { std::slice::from_raw_parts(data, len) }
+}
+
+/// A text that the broker lent. It is not checked again: the broker holds texts as Rust strings.
+///
+/// # Safety
+/// As [`slice`], and the field is a text.
+pub(super) unsafe fn text<'a>(data: *const u8, len: usize) -> &'a str {
+    // SAFETY: texts of the contract are UTF-8.
+    unsafe { std::str::from_utf8_unchecked(slice(data, len)) }
 }

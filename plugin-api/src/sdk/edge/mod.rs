@@ -45,24 +45,3 @@ pub const fn bytes(bytes: &[u8]) -> Bytes {
         len: bytes.len(),
     }
 }
-
-/// What lies at a place that the broker lent.
-///
-/// # Safety
-/// `data` and `len` are what the broker said, and it lends them for `'a`.
-unsafe fn slice<'a, T>(data: *const T, len: usize) -> &'a [T] {
-    if len == 0 {
-        return &[];
-    }
-    // SAFETY: as above; the contract lets the pointer be null only where there is nothing.
-    unsafe { std::slice::from_raw_parts(data, len) }
-}
-
-/// A text that the broker lent. It is not checked again: the broker holds texts as Rust strings.
-///
-/// # Safety
-/// As [`slice`], and the field is a text.
-unsafe fn text<'a>(data: *const u8, len: usize) -> &'a str {
-    // SAFETY: texts of the contract are UTF-8.
-    unsafe { std::str::from_utf8_unchecked(slice(data, len)) }
-}

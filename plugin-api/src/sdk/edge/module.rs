@@ -7,9 +7,9 @@ use std::panic::PanicHookInfo;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
+use super::found;
 use super::given::{self, Sink};
-use super::lent::Lent;
-use super::{found, text};
+use super::lent::{Lent, text};
 use crate::abi::host::level;
 use crate::abi::{self, Bytes, outcome};
 use crate::host::{ClientView, KvCondition, LogLevel, OutgoingMessage, RetainedView, SessionView};

@@ -15,8 +15,8 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::given::{self, Sink};
-use super::lent::Lent;
-use super::{bytes, found, text};
+use super::lent::{Lent, text};
+use super::{bytes, found};
 use crate::abi::host::{
     self, CacheCalls, DisconnectCalls, KvCalls, LogCalls, PublishCalls, QueryCalls,
 };

@@ -14,6 +14,7 @@ mod records;
 mod reference;
 mod rust;
 mod sdk;
+mod sections;
 mod snippets;
 mod views;
 mod views_test;
@@ -30,7 +31,8 @@ use crate::Outcome;
 use crate::process::root;
 
 /// Folders in which every file is generated.
-const WHOLE_FOLDERS: [&str; 3] = [
+const WHOLE_FOLDERS: [&str; 4] = [
+    sections::FOLDER,
     "plugin-api/src/sdk/hooks",
     "plugin-api/src/typed",
     "plugin-api/wit",
@@ -58,10 +60,13 @@ pub(crate) fn run() -> Outcome {
     Ok(())
 }
 
-/// Every generated file: its path from the root, and its text.
-fn files() -> BTreeMap<String, String> {
+/// Every generated file: its path from the root, and what is in it.
+fn files() -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
-    let mut add = |path: &str, text: String| files.insert(path.to_owned(), text);
+    for (name, section) in sections::sections() {
+        files.insert(format!("{}/{name}", sections::FOLDER), section);
+    }
+    let mut add = |path: &str, text: String| files.insert(path.to_owned(), text.into_bytes());
     for spec in HOOKS {
         add(
             &format!("plugin-api/src/typed/{}.rs", spec.name),
@@ -75,6 +80,10 @@ fn files() -> BTreeMap<String, String> {
     add("plugin-api/src/typed/records.rs", records::module());
     add("plugin-api/src/typed/mod.rs", rust::index());
     add("plugin-api/src/sdk/hooks/mod.rs", sdk::index());
+    add(
+        "plugin-api/src/sdk/edge/component/sections.rs",
+        sections::module(),
+    );
     for (kind, text) in views_test::modules() {
         add(&format!("plugin-api/tests/typed/{kind}.rs"), text);
     }
@@ -88,10 +97,9 @@ fn files() -> BTreeMap<String, String> {
     files
 }
 
-fn differing(files: &BTreeMap<String, String>) -> Vec<String> {
-    let differs = |path: &str, text: &str| {
-        fs::read_to_string(root().join(path)).map_or(true, |there| there != text)
-    };
+fn differing(files: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
+    let differs =
+        |path: &str, bytes: &[u8]| fs::read(root().join(path)).map_or(true, |there| there != bytes);
     files
         .iter()
         .filter(|(path, text)| differs(path, text))
@@ -100,7 +108,7 @@ fn differing(files: &BTreeMap<String, String>) -> Vec<String> {
 }
 
 /// Files in [`WHOLE_FOLDERS`] that nothing generates.
-fn unknown(files: &BTreeMap<String, String>) -> Outcome<Vec<String>> {
+fn unknown(files: &BTreeMap<String, Vec<u8>>) -> Outcome<Vec<String>> {
     let mut unknown = Vec::new();
     for folder in WHOLE_FOLDERS {
         let there: PathBuf = root().join(folder);

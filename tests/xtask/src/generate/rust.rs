@@ -12,7 +12,7 @@ use super::{answer, records, views};
 const ORIGIN: &str = "//! Generated from the hook catalogue by `cargo xtask generate`: change the catalogue instead.";
 
 /// Columns of a line.
-const WIDTH: usize = 100;
+pub(super) const WIDTH: usize = 100;
 
 /// Columns of arguments, or of a tuple, that rustfmt leaves in one line.
 pub(super) const CALL_WIDTH: usize = 60;
@@ -113,6 +113,7 @@ fn imports(page: &mut Page, spec: &HookSpec) {
         let refuses = answer::REFUSING.iter().any(|kind| spec.may_answer(*kind));
         let verdicts = spec.verdicts.len() > 1;
         page.line(match (refuses, verdicts) {
+            (true, _) if spec.keeps => "use crate::answer::{Answer, Keep, Refusal, Verdict};",
             (true, _) => "use crate::answer::{Answer, Refusal, Verdict};",
             (false, true) => "use crate::answer::{Answer, Verdict};",
             (false, false) => "use crate::answer::Answer;",

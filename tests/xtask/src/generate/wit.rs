@@ -378,18 +378,9 @@ fail: func(message: string);";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wit_parser::{PackageId, Resolve, SourceMap, WorldItem};
+    use wit_parser::WorldItem;
 
-    fn resolved() -> (Resolve, PackageId) {
-        let mut map = SourceMap::new();
-        for (name, text) in files() {
-            map.push_str(name, text);
-        }
-        let group = map.parse().unwrap_or_else(|(_, error)| panic!("{error}"));
-        let mut resolve = Resolve::default();
-        let package = resolve.push_group(group).expect("every name is known");
-        (resolve, package)
-    }
+    use super::super::sections::package as resolved;
 
     #[test]
     fn the_package_is_valid_and_has_every_hook() {
