@@ -40,6 +40,18 @@
 ---@field user_properties? broker.Pairs
 ---@field server_reference? string
 
+---What a deny can say beside code and reason; ttl and tags as in Keep.
+---@class broker.DenyOptions
+---@field user_properties? broker.Pairs
+---@field server_reference? string
+---@field ttl? number
+---@field tags? string|string[]
+
+---For how many seconds the broker may decide like events by this answer without calling, and what it depends on; only authorize_publish and authorize_subscribe.
+---@class broker.Keep
+---@field ttl? number
+---@field tags? string|string[]
+
 ---How a key is written; expires_in in seconds.
 ---@class broker.KvOptions
 ---@field expires_in? number
@@ -148,6 +160,9 @@
 ---@field reason_string? string|broker.None Reason String.
 ---@field subscriptions? broker.SubscriptionRecord[] Subscriptions of the Session.
 ---@field messages? broker.MessageRecord[] Messages, oldest first.
+
+---What broker.accept takes.
+---@class broker.Acceptance: broker.Changes, broker.Keep
 
 ---The event of `broker_started`, as a handler's `msg`. All listeners are bound.
 ---@class broker.BrokerStartedEvent
@@ -680,14 +695,14 @@
 ---@field session_expired? fun(...) The Session Expiry Interval has passed. A notice. Parameters, by name: client_id, username, session_expiry_interval, n_queued, n_subscriptions, sequence, timestamp.
 ---@field session_deleted? fun(...) The Session State is removed. A notice. Parameters, by name: reason, client_id, username, session_expiry_interval, n_queued, n_subscriptions, sequence, timestamp.
 ---@field intercept_subscription? fun(...): broker.Verdict? Once per Topic Filter of a SUBSCRIBE, in the packet's order, Shared Subscriptions too. A filter: it may answer pass, accept, deny, drop or disconnect. It may change topic_filter, qos, no_local, retain_as_published, retain_handling, subscription_identifier, reason_string, response_user_properties. It may await. Parameters, by name: user_properties, topic_filter, share_name, qos, no_local, retain_as_published, retain_handling, subscription_identifier, client_id, username, endpoint, listener, protocol_version.
----@field authorize_subscribe? fun(...): broker.Verdict? After intercept_subscription, on the final Topic Filter. A gate: it may answer pass, accept, deny or disconnect. It may change qos, retain_handling. It may await. Parameters, by name: topic_filter, share_name, qos, no_local, retain_as_published, retain_handling, subscription_identifier, client_id, username, endpoint, listener, protocol_version.
+---@field authorize_subscribe? fun(...): broker.Verdict? After intercept_subscription, on the final Topic Filter. A gate: it may answer pass, accept, deny or disconnect. It may change qos, retain_handling. It may await. An accept or deny of it may be kept: ttl, tags. Parameters, by name: topic_filter, share_name, qos, no_local, retain_as_published, retain_handling, subscription_identifier, client_id, username, endpoint, listener, protocol_version.
 ---@field client_subscribed? fun(...) The subscription is active. A notice. Parameters, by name: topic_filter, share_name, qos, no_local, retain_as_published, retain_handling, subscription_identifier, client_id, username, endpoint, listener, protocol_version, sequence, timestamp.
 ---@field intercept_unsubscription? fun(...): broker.Verdict? Once per Topic Filter of an UNSUBSCRIBE, in the packet's order. A filter: it may answer pass, accept, deny, drop or disconnect. It may change topic_filter, reason_string, response_user_properties. It may await. Parameters, by name: topic_filter, user_properties, client_id, username, endpoint, listener, protocol_version.
 ---@field client_unsubscribed? fun(...) A subscription was really removed: by the client, or because it lost its right; then the reason says why. A notice. Parameters, by name: topic_filter, reason_code, reason_string, plugin, client_id, username, endpoint, listener, protocol_version, sequence, timestamp.
 ---@field intercept_inbound_packet? fun(...): broker.Verdict? A packet is decoded, CONNECT included. A filter: it may answer pass, drop or disconnect. It may change topic, payload, retain, user_properties. Parameters, by name: packet_type, packet_identifier, topic, payload, payload_size, qos, retain, dup, reason_code, user_properties, client_id, username, endpoint, listener, protocol_version.
 ---@field intercept_outbound_packet? fun(...): broker.Verdict? A packet is about to be written, a refusing CONNACK included. A filter: it may answer pass or drop. It may change topic, payload, retain, user_properties. Parameters, by name: packet_type, packet_identifier, topic, payload, payload_size, qos, retain, dup, reason_code, user_properties, client_id, username, endpoint, listener, protocol_version.
 ---@field intercept_publish? fun(...): broker.Verdict? A message has arrived: from a client, as a will, from a plugin or an embedding program. A filter: it may answer pass, accept, deny, drop, consume or disconnect. It may change topic, payload, qos, retain, payload_format, message_expiry_interval, content_type, response_topic, correlation_data, user_properties, reason_code, reason_string, response_user_properties. It may await. Parameters, by name: source, dup, client_id, username, endpoint, listener, protocol_version, topic, payload, payload_size, qos, retain, payload_format, message_expiry_interval, content_type, response_topic, correlation_data, user_properties.
----@field authorize_publish? fun(...): broker.Verdict? After intercept_publish, on the final message; wills too. A gate: it may answer pass, accept, deny, drop or disconnect. It may change qos, retain. It may await. Parameters, by name: topic, payload_size, qos, retain, source, client_id, username, endpoint, listener, protocol_version.
+---@field authorize_publish? fun(...): broker.Verdict? After intercept_publish, on the final message; wills too. A gate: it may answer pass, accept, deny, drop or disconnect. It may change qos, retain. It may await. An accept or deny of it may be kept: ttl, tags. Parameters, by name: topic, payload_size, qos, retain, source, client_id, username, endpoint, listener, protocol_version.
 ---@field intercept_enqueue? fun(...): broker.Verdict? Once per receiver, before the message is handed to its Session; retained messages too. A filter: it may answer pass, drop or disconnect. It may change topic, payload, qos, payload_format, message_expiry_interval, content_type, response_topic, correlation_data, user_properties. Parameters, by name: sender_client_id, receiver_client_id, receiver_username, source, topic, payload, payload_size, qos, retain, payload_format, message_expiry_interval, content_type, response_topic, correlation_data, user_properties.
 ---@field intercept_delivery? fun(...): broker.Verdict? A PUBLISH for one receiver leaves its queue. A filter: it may answer pass or drop. It may change topic, payload, payload_format, message_expiry_interval, content_type, response_topic, correlation_data, user_properties. Parameters, by name: sender_client_id, receiver_client_id, receiver_username, source, topic, payload, payload_size, qos, retain, payload_format, message_expiry_interval, content_type, response_topic, correlation_data, user_properties.
 ---@field message_enqueued? fun(...) After each attempt to hand a message to a Session; `dropped` tells how it ended. A notice. Parameters, by name: dropped, reason, sender_client_id, receiver_client_id, receiver_username, source, topic, payload, payload_size, qos, retain, payload_format, message_expiry_interval, content_type, response_topic, correlation_data, user_properties, sequence, timestamp.
@@ -712,15 +727,15 @@ broker = {}
 ---@return broker.Verdict
 function broker.pass(changes) end
 
----Allowed by this plugin; another plugin's deny still wins.
----@param changes? broker.Changes
+---Allowed by this plugin; another plugin's deny still wins. With ttl, the broker need not ask again for so many seconds.
+---@param changes? broker.Acceptance
 ---@return broker.Verdict
 function broker.accept(changes) end
 
 ---Refused. The reason code is a number or the standard's name, as in "not_authorized"; left out, the broker chooses.
 ---@param reason_code? broker.ReasonCode
 ---@param reason_string? string
----@param options? broker.RefusalOptions
+---@param options? broker.DenyOptions
 ---@return broker.Verdict
 function broker.deny(reason_code, reason_string, options) end
 
@@ -760,6 +775,11 @@ function broker.publish_to(client_id, message) end
 ---@param reason_string? string
 ---@return boolean
 function broker.disconnect_client(client_id, reason_code, reason_string) end
+
+---The same, and the broker asks again about every subscription that was allowed with this tag; one that is refused now is removed. Needs the grant "cache".
+---@param tag string
+---@return number
+function broker.reauthorize(tag) end
 
 ---A connected client. Needs the grant "query".
 ---@param client_id string
@@ -902,6 +922,14 @@ broker.password = {}
 ---@param hash string
 ---@return boolean
 function broker.password.verify(password, hash) end
+
+---@class broker.cache
+broker.cache = {}
+
+---Forgets every answer that is kept with this tag, whichever plugin gave it; returns how many. Needs the grant "cache".
+---@param tag string
+---@return number
+function broker.cache.invalidate(tag) end
 
 ---@class broker.topic
 broker.topic = {}

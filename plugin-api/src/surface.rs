@@ -127,6 +127,23 @@ pub static SHAPES: &[Shape] = &[
         doc: "What a refusal can say beside code and reason.",
     },
     Shape {
+        name: "DenyOptions",
+        fields: &[
+            opt("user_properties", "Pairs"),
+            opt("server_reference", "string"),
+            opt("ttl", "number"),
+            opt("tags", "string | { string }"),
+        ],
+        is_opaque: false,
+        doc: "What a deny can say beside code and reason; ttl and tags as in Keep.",
+    },
+    Shape {
+        name: "Keep",
+        fields: &[opt("ttl", "number"), opt("tags", "string | { string }")],
+        is_opaque: false,
+        doc: "For how many seconds the broker may decide like events by this answer without calling, and what it depends on; only authorize_publish and authorize_subscribe.",
+    },
+    Shape {
         name: "KvOptions",
         fields: &[
             opt("expires_in", "number"),
@@ -317,9 +334,9 @@ macro_rules! surface {
 surface! {
     "pass"(opt("changes", "Changes")) -> "Verdict":
         "No opinion, the next plugin is asked; with changes, they are applied. Returning nothing is the same as broker.pass().";
-    "accept"(opt("changes", "Changes")) -> "Verdict":
-        "Allowed by this plugin; another plugin's deny still wins.";
-    "deny"(opt("reason_code", "ReasonCode"), opt("reason_string", "string"), opt("options", "RefusalOptions")) -> "Verdict":
+    "accept"(opt("changes", "Acceptance")) -> "Verdict":
+        "Allowed by this plugin; another plugin's deny still wins. With ttl, the broker need not ask again for so many seconds.";
+    "deny"(opt("reason_code", "ReasonCode"), opt("reason_string", "string"), opt("options", "DenyOptions")) -> "Verdict":
         "Refused. The reason code is a number or the standard's name, as in \"not_authorized\"; left out, the broker chooses.";
     "drop"(opt("reason_string", "string")) -> "Verdict":
         "Acknowledged but not routed; counted as dropped.";
@@ -371,6 +388,10 @@ surface! {
         "Delivers to one client's session, whether it subscribed or not; false if there is no such session.";
     "disconnect_client"(p("client_id", "string"), opt("reason_code", "ReasonCode"), opt("reason_string", "string")) -> "boolean" grant Disconnect:
         "Ends a client's Network Connection; false if it is not connected.";
+    "cache.invalidate"(p("tag", "string")) -> "number" grant Cache:
+        "Forgets every answer that is kept with this tag, whichever plugin gave it; returns how many.";
+    "reauthorize"(p("tag", "string")) -> "number" grant Cache:
+        "The same, and the broker asks again about every subscription that was allowed with this tag; one that is refused now is removed.";
     "client"(p("client_id", "string")) -> "ClientView?" grant Query:
         "A connected client.";
     "session"(p("client_id", "string")) -> "SessionView?" grant Query:

@@ -1,5 +1,6 @@
 //! The `broker` table: the functions behind the names of [`hookmq_plugin_api::surface`].
 
+mod cache;
 mod calls;
 mod crypt;
 mod json;
@@ -23,7 +24,8 @@ pub(crate) type Args = [Value; 4];
 pub(crate) type Raw = fn(&Lua, &Context, &Args) -> Result<Value, Fault>;
 
 fn implementation(name: &str) -> Option<Raw> {
-    calls::find(name)
+    cache::find(name)
+        .or_else(|| calls::find(name))
         .or_else(|| crypt::find(name))
         .or_else(|| json::find(name))
         .or_else(|| kv::find(name))

@@ -42,6 +42,7 @@ mod error;
 mod filter;
 mod guard;
 mod handler;
+mod keep;
 mod lane;
 mod memory;
 mod message;

@@ -4,12 +4,14 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use hookmq_plugin_api::{
-    Answer, Cause, Field, Hook, HookSpec, Kind, Owned, PluginError, Refusal, Verdict, VerdictKind,
+    Answer, Cause, Field, Hook, HookSpec, Keep, Kind, Owned, PluginError, Refusal, Verdict,
+    VerdictKind,
 };
 use mlua::{Lua, MetaMethod, Table, UserData, UserDataFields, UserDataMethods, Value};
 
 use crate::context::Context;
 use crate::error::Fault;
+use crate::keep;
 use crate::suggest::hint;
 use crate::value;
 
@@ -18,6 +20,8 @@ use crate::value;
 pub(crate) struct Made {
     pub(crate) verdict: Verdict,
     pub(crate) changes: Vec<(Field, Owned)>,
+    /// For how long the broker may decide by it.
+    pub(crate) keep: Option<Box<Keep>>,
     /// The hook in whose call the changes were checked; another hook checks them again.
     pub(crate) checked_for: Option<Hook>,
     /// Counts what it holds against the script's memory.
@@ -82,6 +86,7 @@ impl Made {
         Self {
             verdict,
             changes: Vec::new(),
+            keep: None,
             checked_for: None,
             weight: None,
         }
@@ -116,15 +121,20 @@ pub(crate) fn refusal(verdict: &Verdict) -> Option<&Refusal> {
     }
 }
 
+/// What stands in the table of `broker.accept { qos = 0, ttl = 60 }`.
+#[derive(Default)]
+pub(crate) struct Told {
+    pub(crate) changes: Vec<(Field, Owned)>,
+    /// See [`crate::keep`].
+    pub(crate) ttl: Value,
+    pub(crate) tags: Value,
+}
+
 /// The changes of `broker.pass { topic = ... }`: every name a field, every value of its type and range, and, where the hook is
-/// known, a field that this hook may change.
-pub(crate) fn changes(
-    function: &str,
-    hook: Option<Hook>,
-    table: &Value,
-) -> Result<Vec<(Field, Owned)>, Fault> {
+/// known, a field that this hook may change. Besides, what only some verdicts take: `ttl` and `tags`.
+pub(crate) fn told(function: &str, hook: Option<Hook>, table: &Value) -> Result<Told, Fault> {
     let table = match table {
-        Value::Nil => return Ok(Vec::new()),
+        Value::Nil => return Ok(Told::default()),
         Value::Table(table) => table,
         other => {
             return Err(Fault::new(format!(
@@ -133,11 +143,11 @@ pub(crate) fn changes(
             )));
         }
     };
-    read_changes(hook, table).map_err(|fault| Fault::new(format!("{function}: {}", fault.message)))
+    read_table(hook, table).map_err(|fault| Fault::new(format!("{function}: {}", fault.message)))
 }
 
-fn read_changes(hook: Option<Hook>, table: &Table) -> Result<Vec<(Field, Owned)>, Fault> {
-    let mut changes = Vec::new();
+fn read_table(hook: Option<Hook>, table: &Table) -> Result<Told, Fault> {
+    let mut told = Told::default();
     for entry in table.pairs::<Value, Value>() {
         let (name, new) = entry?;
         let Value::String(name) = name else {
@@ -147,13 +157,24 @@ fn read_changes(hook: Option<Hook>, table: &Table) -> Result<Vec<(Field, Owned)>
             )));
         };
         let name = name.to_string_lossy();
+        match name.as_str() {
+            keep::TTL => {
+                told.ttl = new;
+                continue;
+            }
+            keep::TAGS => {
+                told.tags = new;
+                continue;
+            }
+            _ => {}
+        }
         let field = Field::from_name(&name).ok_or_else(|| no_such_change(hook, &name))?;
         if let Some(hook) = hook {
             check_may_change(hook.spec(), field)?;
         }
-        changes.push((field, value::from_lua(field, &new)?));
+        told.changes.push((field, value::from_lua(field, &new)?));
     }
-    Ok(changes)
+    Ok(told)
 }
 
 fn no_such_change(hook: Option<Hook>, name: &str) -> Fault {
@@ -201,7 +222,7 @@ pub(crate) fn answer(
         return Err(not_a_verdict(spec, returned, place));
     };
     let kind = made.verdict.kind();
-    if kind == VerdictKind::Pass && made.changes.is_empty() {
+    if kind == VerdictKind::Pass && made.changes.is_empty() && made.keep.is_none() {
         return Ok(Answer::PASS);
     }
     let wrong = |message: String| PluginError::new(Cause::Answer, format!("{place}: {message}"));
@@ -213,10 +234,11 @@ pub(crate) fn answer(
             check_may_change(spec, *field).map_err(|fault| wrong(fault.message))?;
         }
     }
+    keep::check(spec, kind, made.keep.is_some()).map_err(wrong)?;
     Ok(Answer {
         verdict: made.verdict.clone(),
         changes: made.changes.clone(),
-        keep: None,
+        keep: made.keep.clone(),
     })
 }
 

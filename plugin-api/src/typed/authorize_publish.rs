@@ -5,7 +5,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::answer::{Answer, Refusal, Verdict};
+use crate::answer::{Answer, Keep, Refusal, Verdict};
 use crate::catalogue::Hook;
 use crate::closures::{Closures, Reply, TypedAnswer};
 use crate::event::Event;
@@ -180,6 +180,11 @@ impl AuthorizePublishAnswer {
     /// Changes `retain`. RETAIN flag.
     pub fn retain(self, value: bool) -> Self {
         self.with(Field::Retain, Owned::Bool(value))
+    }
+
+    /// The broker may decide like events by this answer without calling; with accept and deny only.
+    pub fn keep(self, keep: Keep) -> Self {
+        Self(self.0.kept(keep))
     }
 
     fn with(self, field: Field, value: Owned) -> Self {

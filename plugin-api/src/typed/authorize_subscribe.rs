@@ -5,7 +5,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::answer::{Answer, Refusal, Verdict};
+use crate::answer::{Answer, Keep, Refusal, Verdict};
 use crate::catalogue::Hook;
 use crate::closures::{Closures, Reply, TypedAnswer};
 use crate::event::Event;
@@ -182,6 +182,11 @@ impl AuthorizeSubscribeAnswer {
     /// Changes `retain_handling`. Retain Handling: 0 send retained messages, 1 only for a new subscription, 2 never.
     pub fn retain_handling(self, value: u8) -> Self {
         self.with(Field::RetainHandling, Owned::Integer(value.into()))
+    }
+
+    /// The broker may decide like events by this answer without calling; with accept and deny only.
+    pub fn keep(self, keep: Keep) -> Self {
+        Self(self.0.kept(keep))
     }
 
     fn with(self, field: Field, value: Owned) -> Self {

@@ -1,6 +1,6 @@
 //! `broker.pass`, `broker.deny` and the other verdicts.
 
-use hookmq_plugin_api::{Refusal, Verdict};
+use hookmq_plugin_api::{Keep, Refusal, Verdict, VerdictKind};
 use mlua::{Lua, Value};
 
 use super::{Args, Raw};
@@ -9,8 +9,9 @@ use crate::config::Required;
 use crate::context::Context;
 use crate::error::Fault;
 use crate::guard::place_above;
+use crate::keep::{self, TAGS, TTL};
 use crate::value::{pairs_from_lua, reason_code};
-use crate::verdict::{Made, Weight, changes, weigh};
+use crate::verdict::{Made, Told, Weight, told, weigh};
 
 /// What `broker.pass()` returns.
 pub(super) const PASS: Made = Made::plain(Verdict::Pass);
@@ -23,10 +24,8 @@ pub(super) fn find(name: &str) -> Option<Raw> {
         "accept" => {
             |lua, context, args| with_changes(lua, context, args, "broker.accept", Verdict::Accept)
         }
-        "deny" => |lua, context, args| refuse(lua, context, args, "broker.deny", Verdict::Deny),
-        "disconnect" => |lua, context, args| {
-            refuse(lua, context, args, "broker.disconnect", Verdict::Disconnect)
-        },
+        "deny" => deny,
+        "disconnect" => disconnect,
         "drop" => drop,
         "consume" => |lua, _, _| made(lua, Made::plain(Verdict::Consume)),
         "required" => required,
@@ -42,17 +41,25 @@ fn with_changes(
     lua: &Lua,
     context: &Context,
     [table, ..]: &Args,
-    function: &str,
+    function: &'static str,
     verdict: Verdict,
 ) -> Result<Value, Fault> {
     let hook = context.calling.get().hook;
-    let changes = changes(function, hook, table)?;
-    let weight = Weight::of(lua, context, weigh(&changes))?;
+    let Told { changes, ttl, tags } = told(function, hook, table)?;
+    let keep = keep::keep(function, hook, &ttl, &tags)?;
+    if keep.is_some() && verdict.kind() != VerdictKind::Accept {
+        return Err(Fault::new(format!(
+            "{function}: no opinion cannot be kept; ttl and tags go with broker.accept and broker.deny"
+        )));
+    }
+    let weight = weigh(&changes) + keep::weigh(keep.as_deref());
+    let weight = Weight::of(lua, context, weight)?;
     made(
         lua,
         Made {
             verdict,
             changes,
+            keep,
             checked_for: hook,
             weight: Some(weight),
         },
@@ -63,6 +70,7 @@ fn refused(
     lua: &Lua,
     context: &Context,
     refusal: Refusal,
+    keep: Option<Box<Keep>>,
     verdict: impl FnOnce(Box<Refusal>) -> Verdict,
 ) -> Result<Value, Fault> {
     let texts = [&refusal.reason_string, &refusal.server_reference];
@@ -73,59 +81,70 @@ fn refused(
         .sum();
     let pairs = refusal.user_properties.iter();
     let pairs: usize = pairs.map(|(name, value)| name.len() + value.len()).sum();
-    let weight = Weight::of(lua, context, size_of::<Refusal>() + texts + pairs)?;
+    let weight = size_of::<Refusal>() + texts + pairs + keep::weigh(keep.as_deref());
+    let weight = Weight::of(lua, context, weight)?;
     let mut verdict = Made::plain(verdict(Box::new(refusal)));
+    verdict.keep = keep;
     verdict.weight = Some(weight);
     made(lua, verdict)
 }
 
-fn refuse(
-    lua: &Lua,
-    context: &Context,
-    [code, reason, options, ..]: &Args,
-    function: &'static str,
-    verdict: fn(Box<Refusal>) -> Verdict,
-) -> Result<Value, Fault> {
-    let code =
-        reason_code(code).map_err(|fault| Fault::new(format!("{function}: {}", fault.message)))?;
-    let reason = Arg {
-        function,
-        name: "reason_string",
-        value: reason,
-    }
-    .short_text()?;
-    let options = Arg {
+fn deny(lua: &Lua, context: &Context, args: &Args) -> Result<Value, Fault> {
+    let function = "broker.deny";
+    let [user_properties, server_reference, ttl, tags] =
+        options(function, args).options(["user_properties", "server_reference", TTL, TAGS])?;
+    let refusal = refusal(lua, function, args, &user_properties, &server_reference)?;
+    let hook = context.calling.get().hook;
+    let keep = keep::keep(function, hook, &ttl, &tags)?;
+    refused(lua, context, refusal, keep, Verdict::Deny)
+}
+
+fn disconnect(lua: &Lua, context: &Context, args: &Args) -> Result<Value, Fault> {
+    let function = "broker.disconnect";
+    let [user_properties, server_reference] =
+        options(function, args).options(["user_properties", "server_reference"])?;
+    let refusal = refusal(lua, function, args, &user_properties, &server_reference)?;
+    refused(lua, context, refusal, None, Verdict::Disconnect)
+}
+
+fn options<'a>(function: &'static str, [_, _, options, ..]: &'a Args) -> Arg<'a> {
+    Arg {
         function,
         name: "options",
         value: options,
+    }
+}
+
+fn refusal(
+    lua: &Lua,
+    function: &'static str,
+    [code, reason, ..]: &Args,
+    user_properties: &Value,
+    server_reference: &Value,
+) -> Result<Refusal, Fault> {
+    let code =
+        reason_code(code).map_err(|fault| Fault::new(format!("{function}: {}", fault.message)))?;
+    let arg = |name, value| Arg {
+        function,
+        name,
+        value,
     };
-    let [user_properties, server_reference] =
-        options.options(["user_properties", "server_reference"])?;
-    let user_properties = match &user_properties {
+    let reason = arg("reason_string", reason).short_text()?;
+    let user_properties = match user_properties {
         Value::Nil => Vec::new(),
         value => {
-            let table = Arg {
-                name: "user_properties",
-                value,
-                ..options
-            };
+            let table = arg("user_properties", value);
             pairs_from_lua("user_properties", table.table()?)?
         }
     };
-    let server_reference = Arg {
-        name: "server_reference",
-        value: &server_reference,
-        ..options
-    }
-    .short_text()?;
-    let refusal = Refusal {
+    let server_reference = arg("server_reference", server_reference).short_text()?;
+    Ok(Refusal {
         reason_code: code,
         reason_string: reason.map(Into::into),
         user_properties,
         server_reference: server_reference.map(Into::into),
         place: place_above(lua, 1).map(Into::into),
-    };
-    refused(lua, context, refusal, verdict)
+    })
 }
 
 fn drop(lua: &Lua, context: &Context, [reason, ..]: &Args) -> Result<Value, Fault> {
@@ -140,7 +159,7 @@ fn drop(lua: &Lua, context: &Context, [reason, ..]: &Args) -> Result<Value, Faul
         place: place_above(lua, 1).map(Into::into),
         ..Refusal::default()
     };
-    refused(lua, context, refusal, |refusal| {
+    refused(lua, context, refusal, None, |refusal| {
         Verdict::Drop(Some(refusal))
     })
 }

@@ -38,6 +38,8 @@ struct State {
     log: Vec<LogLine>,
     published: Vec<Published>,
     disconnected: Vec<(String, u8, Option<String>)>,
+    invalidated: Vec<String>,
+    reauthorized: Vec<String>,
 }
 
 impl Session {
@@ -57,6 +59,8 @@ impl Session {
                 log: Vec::new(),
                 published: Vec::new(),
                 disconnected: Vec::new(),
+                invalidated: Vec::new(),
+                reauthorized: Vec::new(),
             }),
         })
     }
@@ -139,6 +143,8 @@ const FUNCTIONS: &[(&str, TestFunction)] = &[
     ("log", log),
     ("published", published),
     ("disconnected", disconnected),
+    ("invalidated", invalidated),
+    ("reauthorized", reauthorized),
     ("add_client", add_client),
     ("add_session", add_session),
     ("add_retained", add_retained),
@@ -259,6 +265,11 @@ fn answer_table(lua: &Lua, answer: &Answer) -> mlua::Result<Table> {
         changes.raw_set(field.name(), value)?;
     }
     table.raw_set("changes", changes)?;
+    if let Some(keep) = &answer.keep {
+        table.raw_set("ttl", keep.ttl.as_secs_f64())?;
+        let tags = keep.tags.iter().map(|tag| &**tag);
+        table.raw_set("tags", lua.create_sequence_from(tags)?)?;
+    }
     Ok(table)
 }
 
@@ -393,6 +404,20 @@ fn disconnected(session: &Session, lua: &Lua, _: &Value, _: &Value) -> Result<Va
         list.raw_push(entry)?;
     }
     Ok(Value::Table(list))
+}
+
+fn invalidated(session: &Session, lua: &Lua, _: &Value, _: &Value) -> Result<Value, Fault> {
+    let mut state = session.state.borrow_mut();
+    state.invalidated.extend(session.host.take_invalidated());
+    let tags = state.invalidated.iter().map(String::as_str);
+    Ok(Value::Table(lua.create_sequence_from(tags)?))
+}
+
+fn reauthorized(session: &Session, lua: &Lua, _: &Value, _: &Value) -> Result<Value, Fault> {
+    let mut state = session.state.borrow_mut();
+    state.reauthorized.extend(session.host.take_reauthorized());
+    let tags = state.reauthorized.iter().map(String::as_str);
+    Ok(Value::Table(lua.create_sequence_from(tags)?))
 }
 
 fn add_client(session: &Session, _: &Lua, client: &Value, _: &Value) -> Result<Value, Fault> {

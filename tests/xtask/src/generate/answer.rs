@@ -28,6 +28,13 @@ pub(super) fn answer(page: &mut Page, spec: &HookSpec) {
     for field in rows(spec.changes) {
         change(page, field);
     }
+    if spec.keeps {
+        page.at(1, "/// The broker may decide like events by this answer without calling; with accept and deny only.");
+        page.at(1, "pub fn keep(self, keep: Keep) -> Self {");
+        page.at(2, "Self(self.0.kept(keep))");
+        page.at(1, "}");
+        page.gap();
+    }
     page.at(1, "fn with(self, field: Field, value: Owned) -> Self {");
     page.at(2, "Self(view::changed(self.0, field, value))");
     page.at(1, "}");

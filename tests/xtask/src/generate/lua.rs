@@ -130,6 +130,9 @@ pub(super) fn about(spec: &HookSpec) -> String {
     if spec.awaits {
         about.push_str(" It may await.");
     }
+    if spec.keeps {
+        about.push_str(" An accept or deny of it may be kept: ttl, tags.");
+    }
     let fields: Vec<_> = spec.fields.iter().map(|field| field.name()).collect();
     about.push_str(&format!(" Parameters, by name: {}.", fields.join(", ")));
     about

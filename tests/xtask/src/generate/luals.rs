@@ -73,6 +73,9 @@ pub(super) fn definitions() -> String {
         "Everything that some hook can change; what each can is told at its handler in `broker.Plugin`.",
         lua::changeable().map(change),
     );
+    page.gap();
+    page.line("---What broker.accept takes.");
+    page.line("---@class broker.Acceptance: broker.Changes, broker.Keep");
     for spec in HOOKS {
         page.gap();
         hook(&mut page, spec);

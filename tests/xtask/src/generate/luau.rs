@@ -77,6 +77,9 @@ pub(super) fn definitions() -> String {
         "--- Everything that some hook can change; what each can is told at its handler in `Plugin`.",
     );
     table(&mut page, "Changes", lua::changeable().map(change));
+    page.gap();
+    page.line("--- What broker.accept takes.");
+    page.line("export type Acceptance = Changes & Keep");
     for spec in HOOKS {
         page.gap();
         hook(&mut page, spec);

@@ -27,14 +27,17 @@ pub(super) fn page() -> String {
     page.gap();
     page.line(FAILURES);
     page.gap();
-    page.line("| Hook | Kind | May await | Hot | A failure counts as | MQTTnet event |");
-    page.line("|---|---|---|---|---|---|");
+    page.line(KEEPING);
+    page.gap();
+    page.line("| Hook | Kind | May await | Hot | Kept | A failure counts as | MQTTnet event |");
+    page.line("|---|---|---|---|---|---|---|");
     for spec in HOOKS {
         page.line(format!(
-            "| [`{name}`](#{name}) | {} | {} | {} | {} | {} |",
+            "| [`{name}`](#{name}) | {} | {} | {} | {} | {} | {} |",
             spec.kind.name(),
             if spec.awaits { "yes" } else { "" },
             if spec.hot { "yes" } else { "" },
+            if spec.keeps { "yes" } else { "" },
             if spec.kind == Kind::Notice {
                 ""
             } else {
@@ -75,6 +78,9 @@ fn hook(page: &mut Page, spec: &HookSpec) {
             }
             (false, _) => "- The handler cannot await.",
         });
+    }
+    if spec.keeps {
+        page.line("- `accept` and `deny` may be kept: [without a call](#deciding-without-a-call).");
     }
     if spec.hot {
         page.line("- Comes per packet, message or receiver: read few fields.");
@@ -218,3 +224,25 @@ applied unless all of it is valid. `broker.none` takes an optional field away. I
 const FAILURES: &str = "\
 Under \"A failure counts as\" stands what an error, a timeout or an exceeded memory limit of a plugin means, unless the plugin's section
 says otherwise. A notice has no such default: a handler that fails is logged and counted, and nothing else happens.";
+
+const KEEPING: &str = "\
+## Deciding without a call
+
+An `accept` or `deny` of the hooks marked \"kept\" below may carry a time to live and tags. As long as it lives, events that are the same in
+**every field that the handler declares**, and in every other field that it was seen to read, get the same answer, with its changes and its
+reason, and the plugin is not entered. In Lua the declared fields are the handler's parameters, so name few: a handler that takes `topic` and
+`client_id` is asked once per client and topic; one that takes `msg` is asked anew whenever the payload's size or the client's address differs.
+The broker compares fields, nothing else: what else a handler decides from (its config, a file, the time, `broker.kv`) it answers for itself, with
+a short time to live, or with a tag that somebody takes back.
+
+- A kept answer combines with other plugins' answers as a fresh one: another plugin's deny still wins, the plugin's filter is still asked first.
+- A tag names what an answer depends on, like `user:ann`, for all plugins alike. `broker.cache.invalidate(tag)` forgets every answer with
+  the tag; one that is just being made is used once and not kept. `broker.reauthorize(tag)` does the same, and then the broker asks all plugins
+  again about every subscription that was allowed with the tag, of clients connected or not: one that is denied now is removed
+  (`client_unsubscribed` says why, the client stays connected), after `disconnect` the client is gone too, and an `accept` with another `qos` takes effect. Messages that wait
+  for the client already are still delivered.
+- An answer with tags and without a time to live is not kept, but its subscription can be asked about again.
+- A reload of the plugin forgets its answers. The broker keeps at most 100 000 of them and 32 MiB per plugin and hook, and drops what was not used lately.
+  `hookmq_hook_kept_hits_total`, `..._misses_total`, `..._entries` and `..._bytes` tell what it is worth.
+
+## All hooks";

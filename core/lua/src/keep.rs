@@ -1,0 +1,109 @@
+//! `ttl` and `tags` of a verdict: whether, and for how long, the broker may decide like events by it without asking the script.
+
+use hookmq_plugin_api::{Hook, HookSpec, Keep, VerdictKind, catalogue::HOOKS};
+use mlua::Value;
+
+use crate::args::Arg;
+use crate::error::Fault;
+use crate::value::show;
+
+/// The names under which a script says it.
+pub(crate) const TTL: &str = "ttl";
+/// See [`TTL`].
+pub(crate) const TAGS: &str = "tags";
+
+/// What the script said; none if it said nothing. `hook` is the one in whose call the verdict is made.
+pub(crate) fn keep(
+    function: &'static str,
+    hook: Option<Hook>,
+    ttl: &Value,
+    tags: &Value,
+) -> Result<Option<Box<Keep>>, Fault> {
+    if ttl.is_nil() && tags.is_nil() {
+        return Ok(None);
+    }
+    if let Some(hook) = hook
+        && !hook.spec().keeps
+    {
+        return Err(Fault::new(format!("{function}: {}", not_kept(hook.spec()))));
+    }
+    let ttl_arg = Arg {
+        function,
+        name: TTL,
+        value: ttl,
+    };
+    let ttl = if ttl.is_nil() {
+        std::time::Duration::ZERO
+    } else {
+        ttl_arg.seconds()?
+    };
+    let tags_arg = Arg {
+        function,
+        name: TAGS,
+        value: tags,
+    };
+    let keep = Keep {
+        ttl,
+        tags: read_tags(&tags_arg)?,
+    };
+    keep.check().map_err(|why| tags_arg.fault(&why))?;
+    Ok(Some(Box::new(keep)))
+}
+
+/// A tag or a list of tags.
+fn read_tags(tags: &Arg<'_>) -> Result<Vec<Box<str>>, Fault> {
+    match tags.value {
+        Value::Nil => Ok(Vec::new()),
+        Value::String(_) => Ok(vec![tags.text()?.into()]),
+        Value::Table(list) => list
+            .sequence_values::<Value>()
+            .map(|tag| {
+                let tag = tag?;
+                let text = Arg {
+                    value: &tag,
+                    ..*tags
+                }
+                .text()?;
+                Ok(text.into())
+            })
+            .collect(),
+        other => Err(tags.fault(&format!(
+            "a tag or a list of tags, as in {{ \"user:ann\" }}, got {}",
+            show(other)
+        ))),
+    }
+}
+
+/// A verdict that only accept and deny can be, or none.
+pub(crate) fn check(spec: &HookSpec, verdict: VerdictKind, is_kept: bool) -> Result<(), String> {
+    if !is_kept || spec.may_keep(verdict) {
+        Ok(())
+    } else {
+        Err(not_kept(spec))
+    }
+}
+
+fn not_kept(spec: &HookSpec) -> String {
+    let hooks: Vec<_> = HOOKS
+        .iter()
+        .filter(|spec| spec.keeps)
+        .map(|spec| spec.name)
+        .collect();
+    format!(
+        "a verdict of {} cannot be kept; ttl and tags go with accept and deny of {}",
+        spec.name,
+        hooks.join(" and ")
+    )
+}
+
+/// Bytes that it holds, roughly.
+pub(crate) fn weigh(keep: Option<&Keep>) -> usize {
+    keep.map_or(0, |keep| {
+        let tags: usize = keep
+            .tags
+            .iter()
+            .map(|tag| size_of::<Box<str>>() + tag.len())
+            .sum();
+        size_of::<Keep>() + tags
+    })
+}
