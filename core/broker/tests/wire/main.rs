@@ -10,6 +10,7 @@ mod conversation;
 mod delivery;
 mod fairness;
 mod host;
+mod keeping;
 mod lifecycle;
 mod packets;
 mod publish;

@@ -2,6 +2,7 @@
 
 mod combine;
 mod failure;
+mod keeping;
 mod notice;
 mod reload;
 
