@@ -420,7 +420,7 @@ async fn every_field_of_an_unsubscribe_is_shown_and_only_a_real_removal_is_told(
         .await;
     notices
         .saw(&[&format!(
-            "client_unsubscribed topic_filter='x' {who} sequence=1"
+            "client_unsubscribed topic_filter='x' reason_code=0 {who} sequence=1"
         )])
         .await;
     assert_eq!(server.stats().subscriptions, 0);
