@@ -367,6 +367,7 @@ impl Inner {
     }
 
     /// Step 9 for one receiver: `intercept_enqueue`, then into its outbox or queue.
+    #[inline]
     fn offer(
         &self,
         chain: &Chain,
@@ -380,7 +381,7 @@ impl Inner {
         if chain.listens(Hook::InterceptEnqueue) {
             self.offer_asked(chain, touched, to, offer, delivery, routed);
         } else {
-            self.enqueue(touched, to, offer, delivery, routed);
+            self.enqueue(chain, touched, to, offer, delivery, routed);
         }
     }
 
@@ -461,15 +462,17 @@ impl Inner {
                 return;
             };
             let own = Offer::new(&publish, &topic, offer.sender(), offer.source(), offer.now);
-            self.enqueue(touched, to, &own, delivery, routed);
+            self.enqueue(chain, touched, to, &own, delivery, routed);
             return;
         }
-        self.enqueue(touched, to, offer, delivery, routed);
+        self.enqueue(chain, touched, to, offer, delivery, routed);
     }
 
     /// Hands one receiver's copy to its Session and tells what became of it.
+    #[inline(never)]
     fn enqueue(
         &self,
+        chain: &Chain,
         touched: &mut Touched,
         to: &SessionRef,
         offer: &Offer<'_>,
@@ -495,7 +498,7 @@ impl Inner {
             }
             Offered::Dropped(reason) => Some(*reason),
         };
-        if self.hooks.listens(Hook::MessageEnqueued) {
+        if chain.listens(Hook::MessageEnqueued) {
             self.notify_enqueued(to, offer, dropped);
         }
         if let Some(reason) = dropped {

@@ -22,7 +22,8 @@ const PROPERTIES: PropertySet = PropertySet::of(&[
 
 /// `first` is the first byte, whose flags were checked. What is left after the properties is the payload, so that no
 /// byte can be too many.
-#[inline]
+// In its caller, so that the reader stays in registers.
+#[inline(always)]
 pub(super) fn publish(first: u8, mut reader: Reader<'_>) -> Result<Packet<'_>, DecodeError> {
     let start = reader;
     let Some(topic) = reader.good_topic_name() else {
