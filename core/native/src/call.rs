@@ -30,9 +30,8 @@ pub(crate) fn depth() -> u8 {
 struct Call<'a> {
     event: &'a dyn Event,
     handler: &'a Handler,
-    /// Whether there is anything in the draft.
-    is_touched: Cell<bool>,
-    draft: RefCell<Draft>,
+    /// There is none as long as the handler has not said anything.
+    draft: RefCell<Option<Box<Draft>>>,
     shelf: RefCell<Shelf>,
 }
 
@@ -74,7 +73,6 @@ pub(crate) unsafe fn call(
     let call = Call {
         event,
         handler,
-        is_touched: Cell::new(false),
         draft: RefCell::default(),
         shelf: RefCell::new(shelf),
     };
@@ -103,10 +101,10 @@ pub(crate) unsafe fn call(
     // and the caller vouches for the instance.
     let returned = unsafe { (handler.call)(instance, &raw const lent, &raw mut answer) };
     DEPTH.set(outer);
-    if returned == outcome::PASS && !call.is_touched.get() {
-        return Ok(Answer::PASS);
+    match call.draft.into_inner() {
+        None if returned == outcome::PASS => Ok(Answer::PASS),
+        draft => draft.unwrap_or_default().finish(handler.spec, returned),
     }
-    call.draft.into_inner().finish(handler.spec, returned)
 }
 
 impl Call<'_> {
@@ -129,8 +127,7 @@ impl Call<'_> {
     }
 
     fn draft(&self, step: impl FnOnce(&mut Draft)) {
-        self.is_touched.set(true);
-        step(&mut self.draft.borrow_mut());
+        step(self.draft.borrow_mut().get_or_insert_default());
     }
 
     #[cold]

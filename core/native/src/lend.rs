@@ -9,9 +9,12 @@ use hookmq_plugin_api::{Owned, Pairs, Record, Value};
 
 use crate::wire::{NIL, lent};
 
-/// What had to be made for the current call; lies still until this is dropped.
+/// What had to be made for the current call; lies still until this is dropped. Most calls need nothing of it.
 #[derive(Default)]
-pub(crate) struct Shelf {
+pub(crate) struct Shelf(Option<Box<Lists>>);
+
+#[derive(Default)]
+struct Lists {
     texts: Vec<Vec<u8>>,
     pairs: Vec<Vec<Pair>>,
     parts: Vec<Vec<Part>>,
@@ -62,6 +65,10 @@ pub(crate) fn value(value: Value<'_>, shelf: &mut Shelf) -> abi::Value {
 }
 
 impl Shelf {
+    fn lists(&mut self) -> &mut Lists {
+        self.0.get_or_insert_default()
+    }
+
     /// Pairs that are read one by one, so they are copied.
     #[cold]
     fn read_pairs(&mut self, pairs: &dyn Pairs) -> abi::Value {
@@ -86,13 +93,13 @@ impl Shelf {
             })
             .collect();
         // Moving a vector does not move what it holds.
-        self.texts.push(text);
+        self.lists().texts.push(text);
         self.keep_pairs(items)
     }
 
     fn keep_pairs(&mut self, items: Vec<Pair>) -> abi::Value {
         let value = list(abi::tag::PAIRS, &items);
-        self.pairs.push(items);
+        self.lists().pairs.push(items);
         value
     }
 
@@ -113,12 +120,12 @@ impl Shelf {
                     parts: parts.as_ptr(),
                     count: parts.len(),
                 };
-                self.parts.push(parts);
+                self.lists().parts.push(parts);
                 record
             })
             .collect();
         let value = list(abi::tag::RECORDS, &items);
-        self.records.push(items);
+        self.lists().records.push(items);
         value
     }
 

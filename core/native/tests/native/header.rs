@@ -2,7 +2,7 @@
 
 use crate::build::{self, run};
 
-const SOURCES: [&str; 4] = ["calls.c", "tables.c", "counted.c", "module.c"];
+const SOURCES: [&str; 5] = ["calls.c", "config.c", "counted.c", "module.c", "tables.c"];
 
 fn is_there(compiler: &str) -> bool {
     std::process::Command::new(compiler)

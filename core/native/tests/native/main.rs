@@ -3,6 +3,7 @@
 mod awaiting;
 mod build;
 mod calls;
+mod config;
 mod header;
 mod host;
 mod lies;

@@ -15,6 +15,7 @@ const HEAD: &str = include_str!("c/head.h");
 const LAYOUT: &str = include_str!("c/layout.h");
 const HANDLERS: &str = include_str!("c/handlers.h");
 const SDK: &str = include_str!("c/sdk.h");
+const JSON: &str = include_str!("c/json.h");
 
 /// Most fields that `HOOKMQ_ON` takes; any other is one `hookmq_get` away.
 const MOST_FIELDS: usize = 24;
@@ -29,6 +30,7 @@ pub(super) fn header() -> String {
         LAYOUT,
         &layout_checks(),
         &sdk_split(&sdk, &handlers),
+        JSON,
     ]
     .concat()
 }

@@ -30,6 +30,9 @@
 #ifndef __cplusplus
 #include <stdbool.h>
 #endif
+#ifndef __wasm__
+#include <time.h>
+#endif
 
 #ifdef __cplusplus
 #define HOOKMQ_C extern "C"

@@ -372,6 +372,12 @@ static inline int64_t hookmq_reauthorize(hookmq_bytes tag)
     return hookmq_import_reauthorize(tag.data, (int32_t)tag.len);
 }
 
+/* Wants the grant clock. */
+static inline int64_t hookmq_now_ms(void)
+{
+    return hookmq_import_now_ms();
+}
+
 #else
 
 /* The broker, from the start of create on. */
@@ -547,6 +553,13 @@ static inline int64_t hookmq_reauthorize(hookmq_bytes tag)
     return calls ? calls->reauthorize(hookmq_host_, tag) : HOOKMQ_NOT_GRANTED;
 }
 
+/* Milliseconds since 1970-01-01 UTC. */
+static inline int64_t hookmq_now_ms(void)
+{
+    struct timespec now;
+    return timespec_get(&now, TIME_UTC) == TIME_UTC ? (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 : 0;
+}
+
 #endif
 
 /* ---- Fields by number, declared or not. ---- */
@@ -662,5 +675,3 @@ static inline int32_t hookmq_kv_set(hookmq_bytes key, hookmq_bytes value, uint64
 {
     return hookmq_kv_set_if(key, value, expires_ms, HOOKMQ_ALWAYS, hookmq_str(NULL));
 }
-
-#endif
