@@ -13,6 +13,7 @@ mod clauses;
 mod foreign;
 mod fuzz;
 mod generate;
+mod guests;
 mod paho;
 mod process;
 mod run;
@@ -53,6 +54,8 @@ enum Command {
     Paho(paho::Arguments),
     /// The fuzz targets, each for some seconds.
     Fuzz(fuzz::Arguments),
+    /// Plugins as files, for every carrier: what tests load, and what ships.
+    Guests(guests::Arguments),
     /// What follows from the hook catalogue: typed views, type files for editors, the hook reference.
     Generate,
 }
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Command::Foreign(arguments) => foreign::run(&arguments),
         Command::Paho(arguments) => paho::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::Guests(arguments) => guests::run(&arguments),
         Command::Generate => generate::run(),
     };
     match outcome {

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: the README's test command. Every test of the workspace, its set-up included.
 
 use crate::process::{self, cargo, root};
-use crate::{Outcome, foreign, setup};
+use crate::{Outcome, foreign, guests, setup};
 
 /// What `cargo xtask test` takes.
 #[derive(clap::Args, Default)]
@@ -18,6 +18,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     setup::need_cxx()?;
     let filter = arguments.filter.as_deref();
     if filter.is_some() {
+        guests::prepare_for_tests()?;
         return code_tests(filter);
     }
     let mut failed = Vec::new();
@@ -27,6 +28,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
             "the clients that tests drive",
             foreign::prepare_for_tests as fn() -> Outcome,
         ),
+        ("the plugins that tests load", guests::prepare_for_tests),
         ("documentation tests", documentation_tests),
         ("the scripts' own tests", script_tests),
         ("tests", || code_tests(None)),

@@ -1,0 +1,217 @@
+//! Rust plugins: the examples of `hookmq-guests`, and the crates under `plugins`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::{STEP, carrier, folder, stem, write};
+use crate::process::{self, cargo, root};
+use crate::{Failure, Outcome, setup};
+
+/// The target of both WASM carriers.
+const WASM: &str = "wasm32-unknown-unknown";
+
+/// Debian's compiler for WASM: program, package.
+const DEBIAN: [(&str, &str); 4] = [
+    ("/usr/bin/rustc", "rustc-web"),
+    ("/usr/bin/cargo", "cargo-web"),
+    ("/usr/bin/wasm-ld-19", "lld-19"),
+    (
+        "/usr/lib/rustlib/src/rust/library/std/Cargo.toml",
+        "rust-web-src",
+    ),
+];
+
+/// What compiles Rust to WASM.
+pub(super) enum Toolchain {
+    /// The compiler in use, which has the target.
+    Own,
+    /// Debian's, which builds the standard library as well.
+    Debian,
+}
+
+impl Toolchain {
+    /// What there is, else what can be installed.
+    ///
+    /// # Errors
+    /// When there is nothing; the message says what to install.
+    pub(super) fn choose(debian: bool) -> Outcome<Self> {
+        if !debian {
+            if has_target()? {
+                return Ok(Self::Own);
+            }
+            if process::find("rustup").is_some() {
+                println!("installing the target {WASM}");
+                let mut add = Command::new("rustup");
+                add.current_dir(root()).args(["target", "add", WASM]);
+                if process::capture(&mut add, STEP).is_ok() && has_target()? {
+                    return Ok(Self::Own);
+                }
+            }
+        }
+        let missing: Vec<&str> = DEBIAN
+            .into_iter()
+            .filter(|(file, _)| !Path::new(file).exists())
+            .map(|(_, package)| package)
+            .collect();
+        if !missing.is_empty() {
+            setup::install(&missing).map_err(|why| -> Failure {
+                format!(
+                    "Rust plugins are built for WASM, and nothing here can: run `rustup target add {WASM}`, or on Debian `apt-get install {}`. {why}",
+                    missing.join(" ")
+                )
+                .into()
+            })?;
+        }
+        Ok(Self::Debian)
+    }
+
+    fn cargo(&self) -> Command {
+        match self {
+            Self::Own => cargo(),
+            Self::Debian => {
+                let mut command = Command::new("/usr/bin/cargo");
+                command.current_dir(root());
+                for left in ["RUSTUP_TOOLCHAIN", "RUSTC_WRAPPER", "RUSTFLAGS"] {
+                    command.env_remove(left);
+                }
+                command.env("RUSTC", "/usr/bin/rustc");
+                // Only so may a stable compiler build its own standard library.
+                command.env("RUSTC_BOOTSTRAP", "1");
+                command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", "wasm-ld-19");
+                command.env("CARGO_UNSTABLE_BUILD_STD", "std,panic_abort");
+                command
+            }
+        }
+    }
+
+    /// Where it builds: what one compiler made is nothing to another one.
+    fn target_dir(&self) -> PathBuf {
+        folder().join(match self {
+            Self::Own => "build",
+            Self::Debian => "build-debian",
+        })
+    }
+}
+
+fn has_target() -> Outcome<bool> {
+    let mut ask = Command::new("rustc");
+    ask.current_dir(root())
+        .args(["--print", "target-libdir", "--target", WASM]);
+    Ok(process::capture(&mut ask, STEP).is_ok_and(|place| Path::new(place.trim()).is_dir()))
+}
+
+/// Builds every Rust plugin for every carrier.
+///
+/// # Errors
+/// When one does not compile.
+pub(super) fn build(toolchain: &Toolchain) -> Outcome {
+    let crates = crates()?;
+    let examples: Vec<String> = super::files(&root().join("tests/guests"), "rs")?
+        .iter()
+        .map(|path| stem(path))
+        .filter(|name| name != "lib")
+        .collect();
+    let native = native(&crates)?;
+    for name in examples.iter().chain(&crates) {
+        let file = format!(
+            "{}{}{}",
+            std::env::consts::DLL_PREFIX,
+            name.replace('-', "_"),
+            std::env::consts::DLL_SUFFIX
+        );
+        copy(&native, &file, &carrier("native")?.join(&file), Ok)?;
+    }
+    for (name, features) in [("module", None), ("component", Some("component"))] {
+        let built = wasm(toolchain, &crates, features)?;
+        for plugin in examples.iter().chain(&crates) {
+            let file = format!("{}.wasm", plugin.replace('-', "_"));
+            let to = carrier(name)?.join(&file);
+            let encode = |module: Vec<u8>| match features {
+                None => Ok(module),
+                Some(_) => component(&module).map_err(|why| format!("{plugin}: {why}").into()),
+            };
+            copy(&built, &file, &to, encode)?;
+        }
+    }
+    Ok(())
+}
+
+/// The crates under `plugins`, which have the names of their folders.
+fn crates() -> Outcome<Vec<String>> {
+    let mut crates = Vec::new();
+    for entry in fs::read_dir(root().join("plugins"))? {
+        let path = entry?.path();
+        if path.join("Cargo.toml").is_file() {
+            crates.push(stem(&path));
+        }
+    }
+    crates.sort();
+    Ok(crates)
+}
+
+fn packages(command: &mut Command, crates: &[String]) {
+    command.args([
+        "build",
+        "--quiet",
+        "--package",
+        "hookmq-guests",
+        "--examples",
+    ]);
+    if !crates.is_empty() {
+        command.arg("--lib");
+    }
+    for package in crates {
+        command.args(["--package", package]);
+    }
+}
+
+/// Dynamic libraries, in the profile of the tests. Where they are.
+fn native(crates: &[String]) -> Outcome<PathBuf> {
+    let target = folder().join("build");
+    let mut command = cargo();
+    packages(&mut command, crates);
+    process::run(command.arg("--target-dir").arg(&target))?;
+    Ok(target.join("debug"))
+}
+
+/// Core modules, small and quick. Where they are.
+fn wasm(toolchain: &Toolchain, crates: &[String], feature: Option<&str>) -> Outcome<PathBuf> {
+    let target = toolchain.target_dir();
+    let mut command = toolchain.cargo();
+    packages(&mut command, crates);
+    command.args(["--release", "--target", WASM, "--target-dir"]);
+    command.arg(&target);
+    if let Some(feature) = feature {
+        command.args(["--features", &format!("hookmq-plugin-api/{feature}")]);
+    }
+    for (key, value) in [("LTO", "fat"), ("STRIP", "symbols"), ("DEBUG", "none")] {
+        command.env(format!("CARGO_PROFILE_RELEASE_{key}"), value);
+    }
+    process::run(&mut command)?;
+    Ok(target.join(WASM).join("release"))
+}
+
+/// A module with its type sections as a component.
+fn component(module: &[u8]) -> Outcome<Vec<u8>> {
+    let encoded = wit_component::ComponentEncoder::default()
+        .validate(true)
+        .module(module)
+        .and_then(|mut encoder| encoder.encode());
+    encoded.map_err(|why| format!("{why:#}").into())
+}
+
+/// Copies a plugin that cargo made as a library or as an example.
+fn copy(
+    from: &Path,
+    file: &str,
+    to: &Path,
+    change: impl FnOnce(Vec<u8>) -> Outcome<Vec<u8>>,
+) -> Outcome {
+    let place = [from.join("examples").join(file), from.join(file)];
+    let place = place
+        .iter()
+        .find(|place| place.is_file())
+        .ok_or_else(|| format!("cargo made no {file} in {}", from.display()))?;
+    write(to, &change(fs::read(place)?)?)
+}
