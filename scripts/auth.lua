@@ -29,6 +29,9 @@
 -- begins with $ stands for nobody: a grant with it is void, a deny with it holds for every name. Topics that begin with $ are granted
 -- only by patterns that begin with $ themselves. A subscription that touches a denied pattern is refused as a whole: a subscriber to
 -- devices/# would hear of devices/pump/serial too.
+--
+-- What it decided about a client and a topic the broker keeps for an hour and does not ask again; a change of the config reloads the
+-- script, and everything is decided anew.
 
 local M = {}
 
@@ -223,19 +226,22 @@ function M.validate_connection(client_id, username, password, will_topic, config
 	return broker.accept()
 end
 
+-- It is decided from the config and the parameters alone, so it holds until one of them changes.
+local HOLDS = { ttl = 3600 }
+
 function M.authorize_publish(source, client_id, username, topic, config)
 	if source ~= "client" and source ~= "will" then
 		return broker.pass()
 	end
 	local why = why_not("publish", client_id, username, topic, config)
-	return if why then broker.deny("not_authorized", why) else broker.accept()
+	return if why then broker.deny("not_authorized", why, HOLDS) else broker.accept(HOLDS)
 end
 
 function M.authorize_subscribe(client_id, username, topic_filter, share_name, config)
 	-- Who shares a subscription gets what the filter behind the share's name matches.
 	local filter = share_name and string.match(topic_filter, "^$share/[^/]+/(.+)$") or topic_filter
 	local why = why_not("subscribe", client_id, username, filter, config)
-	return if why then broker.deny("not_authorized", why) else broker.accept()
+	return if why then broker.deny("not_authorized", why, HOLDS) else broker.accept(HOLDS)
 end
 
 return M

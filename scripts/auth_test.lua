@@ -458,3 +458,14 @@ test("unknown keys beside the users are refused at load", function(t)
 		t.config { everyone = { password = ARGON2 } }
 	end, "everyone.password")
 end)
+
+test("what was decided holds for an hour", function(t)
+	t.config { users = { pump = { publish = { "devices/%u/#" }, subscribe = { "news/#" } } } }
+	for _, topic in { "devices/pump/t", "elsewhere" } do
+		t.eq(t.call("authorize_publish", { client_id = "c", username = "pump", topic = topic }).ttl, 3600)
+	end
+	for _, filter in { "news/#", "elsewhere" } do
+		t.eq(t.call("authorize_subscribe", { client_id = "c", username = "pump", topic_filter = filter }).ttl, 3600)
+	end
+	t.eq(t.call("authorize_publish", { source = "plugin", topic = "elsewhere" }).ttl, nil)
+end)

@@ -15,6 +15,7 @@ use crate::answer::Answer;
 use crate::catalogue::Hook;
 use crate::error::{Cause, PluginError};
 use crate::event::Event;
+use crate::field::{Field, FieldSet};
 use crate::plugin::{CallFuture, Listen, Plugin};
 use crate::view::SharedEvent;
 
@@ -40,7 +41,7 @@ type Awaiting = Box<dyn Fn(SharedEvent) -> CallFuture + Send + Sync>;
 /// # drop(plugin);
 /// ```
 ///
-/// A closure listens with all fields of its hook. A second closure for a hook takes the place of the first; two rules for one hook
+/// A closure listens with all fields of its hook, unless [`Closures::reading`] says otherwise. A second closure for a hook takes the place of the first; two rules for one hook
 /// are two plugins.
 pub struct Closures {
     name: Box<str>,
@@ -69,6 +70,17 @@ impl Closures {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Says what the closure for this hook reads, where it is not all: an answer that it lets the broker keep (see [`crate::Keep`])
+    /// then holds for all events that are the same in these fields. To be called after the closure was given; one that awaits sees
+    /// no other fields.
+    #[must_use]
+    pub fn reading(mut self, hook: Hook, fields: &[Field]) -> Self {
+        for listen in self.listens.iter_mut().filter(|listen| listen.hook == hook) {
+            listen.fields = FieldSet::of(fields);
+        }
+        self
     }
 
     pub(crate) fn on(

@@ -47,7 +47,7 @@ fn its_scripts_load_and_its_tests_pass() {
         }
     }
     let tests = test_files(folder.path()).unwrap();
-    assert_eq!(tests.len(), 4);
+    assert_eq!(tests.len(), 5);
     for file in tests {
         let mut options = TestOptions::new("guide");
         options.budget = std::time::Duration::from_secs(2);

@@ -31,6 +31,13 @@ function M.validate_connection(client_id)
     if broker.client(client_id) then broker.disconnect_client(client_id, 0x8E) end
     return broker.accept()
 end
+function M.authorize_subscribe(client_id)
+    return broker.accept { ttl = 1.5, tags = "client:" .. client_id }
+end
+function M.client_disconnected(client_id)
+    broker.cache.invalidate("client:" .. client_id)
+    broker.reauthorize("all")
+end
 return M
 "#;
 
@@ -87,10 +94,20 @@ test("waiting and clients", function(t)
     t.eq(t.call("validate_connection", { client_id = "old" }).kind, "accept")
     t.eq(t.disconnected(), { { client_id = "old", reason_code = 0x8E } })
 end)
+test("what is kept and taken back", function(t)
+    local v = t.call("authorize_subscribe", { client_id = "c" })
+    t.eq(v.ttl, 1.5)
+    t.eq(v.tags, { "client:c" })
+    t.eq(t.invalidated(), {})
+    t.call("client_disconnected", { client_id = "c" })
+    t.eq(t.invalidated(), { "client:c" })
+    t.eq(t.reauthorized(), { "all" })
+    t.eq(t.call("authorize_publish", { topic = "devices/1" }).ttl, nil)
+end)
 test("what it says of itself", function(t)
     t.eq(t.plugin.version, "1.0")
     t.eq(t.plugin.priority, 7)
-    t.eq(#t.plugin.hooks, 3)
+    t.eq(#t.plugin.hooks, 5)
 end)
 test("errors", function(t)
     t.raises(function() t.call("intercept_publish", { topic = "spin" }) end, "timeout: x.lua:13")
@@ -104,7 +121,7 @@ end)
 "#,
     );
     assert!(report.is_ok(), "{report}");
-    assert_eq!(report.tests.len(), 7);
+    assert_eq!(report.tests.len(), 8);
 }
 
 #[test]

@@ -197,6 +197,31 @@ async fn changes_that_travel_with_an_accept_are_made_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_closure_is_asked_for_every_difference_unless_it_says_what_it_reads() {
+    for (fields, expected) in [(None, 2), (Some([Field::Topic]), 1)] {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&calls);
+        let mut closures = Closures::new("rules").on_authorize_publish(move |event| {
+            counted.fetch_add(1, SeqCst);
+            match event.topic() {
+                "a" => AuthorizePublishAnswer::accept().keep(keep()),
+                _ => AuthorizePublishAnswer::pass(),
+            }
+        });
+        if let Some(fields) = fields {
+            closures = closures.reading(Hook::AuthorizePublish, &fields);
+        }
+        let server = Server::with([plugin(closures)]).await;
+        let mut sender = server.client("sender").await;
+        for payload in ["x", "xx"] {
+            sender.publish(qos1("a", payload)).await;
+            let _ = sender.line().await;
+        }
+        assert_eq!(calls.load(SeqCst), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_taken_back_is_asked_again() {
     let policy = Policy::at(Hook::AuthorizePublish, |_| accept());
     let server = Server::with([policy.registered()]).await;

@@ -230,8 +230,9 @@ const KEEPING: &str = "\
 
 An `accept` or `deny` of the hooks marked \"kept\" below may carry a time to live and tags. As long as it lives, events that are the same in
 **every field that the handler declares**, and in every other field that it was seen to read, get the same answer, with its changes and its
-reason, and the plugin is not entered. In Lua the declared fields are the handler's parameters, so name few: a handler that takes `topic` and
-`client_id` is asked once per client and topic; one that takes `msg` is asked anew whenever the payload's size or the client's address differs.
+reason, and the plugin is not entered. In Lua the declared fields are the handler's parameters, and what it asks `msg` and `client` for, so name few: a
+handler that takes `topic` and `client_id` is asked once per client and topic; one that takes `payload_size` too, once per size. A closure of an
+embedding program declares all fields of the hook unless `Closures::reading` says fewer.
 The broker compares fields, nothing else: what else a handler decides from (its config, a file, the time, `broker.kv`) it answers for itself, with
 a short time to live, or with a tag that somebody takes back.
 
