@@ -58,9 +58,16 @@ pub(crate) fn text(text: &str) -> Built {
 /// Builds a library at this path.
 pub(crate) fn compile_library(source: &Path, path: &Path, defines: &[&str]) {
     let defines = defines.iter().map(|define| format!("-D{define}"));
-    let mut arguments: Vec<String> = ["-std=c11", "-O1", "-shared", "-fPIC", "-fvisibility=hidden"]
-        .map(str::to_owned)
-        .into();
+    let mut arguments: Vec<String> = [
+        "-std=c11",
+        "-O1",
+        "-shared",
+        "-fPIC",
+        "-fvisibility=hidden",
+        "-pthread",
+    ]
+    .map(str::to_owned)
+    .into();
     arguments.extend(defines);
     run("cc", &arguments, source, path).expect("the fixture compiles");
 }

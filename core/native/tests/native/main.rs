@@ -1,5 +1,7 @@
 //! Libraries in C, built by the machine's compiler when the tests run: good ones, lying ones, and one beside its successor.
 
+#[cfg(unix)]
+mod audit_log;
 mod awaiting;
 mod build;
 mod calls;
