@@ -6,7 +6,11 @@ use std::time::Duration;
 
 use hookmq_broker::hook::Filter;
 use hookmq_lua::{LoadError, LuaPlugin, LuaSettings};
+use hookmq_native::{NativePlugin, NativeSettings};
 use hookmq_plugin_api::{Host, Listen, OnError, Plugin};
+#[cfg(feature = "wasm")]
+use hookmq_wasm::{WasmPlugin, WasmSettings};
+use serde_json::Value as Json;
 
 use crate::config::LoadSettings;
 
@@ -67,6 +71,9 @@ pub(crate) struct LoadFailure {
 #[derive(Debug, Clone)]
 pub(crate) enum Program {
     Lua(Arc<LuaPlugin>),
+    #[cfg(feature = "wasm")]
+    Wasm(Arc<WasmPlugin>),
+    Native(Arc<NativePlugin>),
 }
 
 impl Program {
@@ -81,25 +88,14 @@ impl Program {
         compile_cache: Option<&Path>,
         host: Arc<dyn Host>,
     ) -> Result<Self, LoadFailure> {
-        let refuse = |message: String| LoadFailure {
-            text: format!("{}: {message}", path.display()),
-            message,
-        };
         match Runtime::of(path) {
             Some(Runtime::Lua) => load_lua(name, path, settings, host),
-            Some(Runtime::Wasm) => {
-                let _ = compile_cache;
-                Err(refuse(
-                    "this hookmq was built without WASM plugins".to_owned(),
-                ))
-            }
-            Some(Runtime::Native) => Err(refuse(
-                "this hookmq was built without native plugins".to_owned(),
+            Some(Runtime::Wasm) => load_wasm(name, path, settings, compile_cache, host),
+            Some(Runtime::Native) => load_native(name, path, settings, host),
+            None => Err(LoadFailure::new(
+                path,
+                format!("expected a file that ends with {}", Runtime::ENDINGS),
             )),
-            None => Err(refuse(format!(
-                "expected a file that ends with {}",
-                Runtime::ENDINGS
-            ))),
         }
     }
 
@@ -107,6 +103,9 @@ impl Program {
     pub(crate) const fn kind(&self) -> &'static str {
         match self {
             Self::Lua(_) => "lua",
+            #[cfg(feature = "wasm")]
+            Self::Wasm(_) => "wasm",
+            Self::Native(_) => "native",
         }
     }
 
@@ -114,6 +113,9 @@ impl Program {
     pub(crate) fn plugin(&self) -> Arc<dyn Plugin> {
         match self {
             Self::Lua(script) => Arc::clone(script) as Arc<dyn Plugin>,
+            #[cfg(feature = "wasm")]
+            Self::Wasm(module) => Arc::clone(module) as Arc<dyn Plugin>,
+            Self::Native(library) => Arc::clone(library) as Arc<dyn Plugin>,
         }
     }
 
@@ -121,6 +123,9 @@ impl Program {
     pub(crate) fn listens(&self) -> &[Listen] {
         match self {
             Self::Lua(script) => script.listens(),
+            #[cfg(feature = "wasm")]
+            Self::Wasm(module) => module.listens(),
+            Self::Native(library) => library.listens(),
         }
     }
 
@@ -128,6 +133,9 @@ impl Program {
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         match self {
             Self::Lua(script) => script.files(),
+            #[cfg(feature = "wasm")]
+            Self::Wasm(module) => module.files(),
+            Self::Native(library) => library.files(),
         }
     }
 
@@ -135,6 +143,9 @@ impl Program {
     pub(crate) fn is_current(&self) -> bool {
         match self {
             Self::Lua(script) => script.is_current(),
+            #[cfg(feature = "wasm")]
+            Self::Wasm(module) => module.is_current(),
+            Self::Native(library) => library.is_current(),
         }
     }
 
@@ -142,13 +153,27 @@ impl Program {
     pub(crate) fn is(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Lua(one), Self::Lua(other)) => Arc::ptr_eq(one, other),
+            #[cfg(feature = "wasm")]
+            (Self::Wasm(one), Self::Wasm(other)) => Arc::ptr_eq(one, other),
+            (Self::Native(one), Self::Native(other)) => Arc::ptr_eq(one, other),
+            _ => false,
         }
     }
 
-    /// What it says of itself.
+    /// What it says of itself. Only scripts have a place to say it in.
     pub(crate) fn said(&self) -> Said {
         match self {
             Self::Lua(script) => said_by_script(script),
+            _ => Said::default(),
+        }
+    }
+}
+
+impl LoadFailure {
+    fn new(path: &Path, message: String) -> Self {
+        Self {
+            text: format!("{}: {message}", path.display()),
+            message,
         }
     }
 }
@@ -178,6 +203,66 @@ fn load_lua(
                 message,
             }
         })
+}
+
+#[cfg(feature = "wasm")]
+fn load_wasm(
+    name: &str,
+    path: &Path,
+    settings: &LoadSettings,
+    compile_cache: Option<&Path>,
+    host: Arc<dyn Host>,
+) -> Result<Program, LoadFailure> {
+    let settings = WasmSettings {
+        config: config_text(&settings.config),
+        grants: settings.grants.iter().copied().collect(),
+        memory_limit: settings.memory,
+        cache_folder: compile_cache.map(Path::to_path_buf),
+        ..WasmSettings::new(name)
+    };
+    WasmPlugin::load(path, settings, host)
+        .map(Program::Wasm)
+        .map_err(|error| LoadFailure::new(path, error.message))
+}
+
+#[cfg(not(feature = "wasm"))]
+fn load_wasm(
+    _: &str,
+    path: &Path,
+    _: &LoadSettings,
+    _: Option<&Path>,
+    _: Arc<dyn Host>,
+) -> Result<Program, LoadFailure> {
+    Err(LoadFailure::new(
+        path,
+        "this hookmq was built without WASM: build it with --features wasm".to_owned(),
+    ))
+}
+
+fn load_native(
+    name: &str,
+    path: &Path,
+    settings: &LoadSettings,
+    host: Arc<dyn Host>,
+) -> Result<Program, LoadFailure> {
+    let settings = NativeSettings {
+        config: config_text(&settings.config),
+        grants: settings.grants.iter().copied().collect(),
+        awaiting_timeout: settings.awaiting_timeout,
+        max_awaiting: settings.maximum_awaiting,
+        ..NativeSettings::new(name)
+    };
+    NativePlugin::load(path, settings, host)
+        .map(Program::Native)
+        .map_err(|error| LoadFailure::new(path, error.message))
+}
+
+/// The plugin's section as it crosses: an object in any case.
+fn config_text(config: &Json) -> String {
+    match config {
+        Json::Null => "{}".to_owned(),
+        config => config.to_string(),
+    }
 }
 
 fn said_by_script(script: &LuaPlugin) -> Said {

@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::wire::{Job, Line};
 
@@ -111,9 +111,15 @@ impl Child {
         if self.has_hung {
             self.kill();
         }
-        let status = self.process.wait().ok();
-        // Whatever it left behind goes with it.
+        // Whatever it leaves behind goes with it. Not waited for yet, so that nobody else can have its number.
+        if let Some(pid) = self.pid() {
+            let _ = waitid(
+                WaitId::Pid(pid),
+                WaitIdOptions::EXITED | WaitIdOptions::NOWAIT,
+            );
+        }
         self.kill();
+        let status = self.process.wait().ok();
         let _ = self.closed.recv_timeout(CLOSING);
         let kept: Vec<u8> = self.last_words.lock().iter().copied().collect();
         End {
@@ -125,13 +131,13 @@ impl Child {
     }
 
     fn kill(&self) {
-        if let Some(group) = i32::try_from(self.process.id())
-            .ok()
-            .and_then(Pid::from_raw)
-        {
-            // An empty group has nobody to kill.
+        if let Some(group) = self.pid() {
             let _ = kill_process_group(group, Signal::KILL);
         }
+    }
+
+    fn pid(&self) -> Option<Pid> {
+        Pid::from_raw(i32::try_from(self.process.id()).ok()?)
     }
 }
 
@@ -148,7 +154,7 @@ impl Drop for Child {
 impl End {
     /// What was wrong with it, if anything.
     pub(super) fn words(&self) -> Option<String> {
-        let mut words = match (self.hung, self.status) {
+        Some(match (self.hung, self.status) {
             (Some(time), _) => format!("did not return within {:.0} s", time.as_secs_f64()),
             (None, Some(status)) if status.success() && self.has_done => return None,
             (None, Some(status)) => match (status.signal(), status.code()) {
@@ -159,12 +165,12 @@ impl End {
                 (None, None) => "ended the process".to_owned(),
             },
             (None, None) => "ended in an unknown way".to_owned(),
-        };
-        if !self.last_words.is_empty() {
-            words.push_str("\n    its last words: ");
-            words.push_str(&self.last_words.replace('\n', "\n      "));
-        }
-        Some(words)
+        })
+    }
+
+    /// What it wrote to its standard error before that.
+    pub(super) fn last_words(&self) -> &str {
+        &self.last_words
     }
 }
 

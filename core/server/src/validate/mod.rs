@@ -106,10 +106,14 @@ pub(crate) fn run(trial: &Trial) -> Result<Report, Untried> {
         else {
             return Err(Untried::Failed(std::io::Error::other(why)));
         };
+        if let (Step::Case(..), Some(hook)) = (step, &hook) {
+            report.called(hook, HookCalls::failed(Duration::ZERO));
+        }
         report.find(Finding {
             hook: hook.clone(),
             words,
             why,
+            last_words: end.last_words().to_owned(),
             weight: Weight::End,
         });
         if Instant::now() >= deadline {
@@ -197,6 +201,7 @@ fn follow(
                     hook: hook.clone(),
                     words: words.clone(),
                     why: failure,
+                    last_words: String::new(),
                     weight: if *is_beyond {
                         Weight::Note
                     } else {

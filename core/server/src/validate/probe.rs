@@ -29,12 +29,21 @@ const THREADS: usize = 4;
 const CALLS: usize = 250;
 /// How often it is looked whether the parent is still there.
 const LOOK: Duration = Duration::from_millis(500);
-/// Address space of a process with a native plugin in it, which nothing else bounds.
-const ADDRESSES: u64 = 8 << 30;
+/// Stack of a broker's worker.
+const STACK: usize = 2 << 20;
+/// Memory of a process with a native plugin in it, which nothing else bounds.
+const MEMORY: u64 = 1 << 30;
 
 /// Runs the job of standard input.
 pub(crate) fn main() -> ExitCode {
-    match run() {
+    // On a thread like those that call plugins in a broker.
+    let worker = thread::Builder::new().stack_size(STACK).spawn(run);
+    let done = worker.and_then(|worker| {
+        worker
+            .join()
+            .unwrap_or_else(|_| Err(std::io::Error::other("the calling thread panicked")))
+    });
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("cannot try the plugin: {error}");
@@ -78,7 +87,7 @@ fn bound(job: &Job) {
     let _ = setrlimit(Resource::Core, limit(0));
     let _ = setrlimit(Resource::Cpu, limit(TOTAL.as_secs()));
     if Runtime::of(&job.path) == Some(Runtime::Native) {
-        let _ = setrlimit(Resource::As, limit(ADDRESSES));
+        let _ = setrlimit(Resource::Data, limit(MEMORY));
     }
 }
 
@@ -319,7 +328,7 @@ fn patience(listen: &Listen, budget: Duration, awaiting_timeout: Duration) -> Du
     } else {
         budget
     };
-    one * 3 + Duration::from_secs(3)
+    one * 3 + Duration::from_secs(5)
 }
 
 /// Whether it ran out of time. A waiting handler's time is judged by who awaits it.

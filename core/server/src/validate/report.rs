@@ -14,6 +14,8 @@ pub(super) struct Finding {
     pub(super) words: String,
     /// What happened.
     pub(super) why: String,
+    /// What was on standard error before that; it is no part of what happened.
+    pub(super) last_words: String,
     pub(super) weight: Weight,
 }
 
@@ -191,6 +193,10 @@ impl fmt::Display for Report {
                 None => finding.words.clone(),
             };
             writeln!(out, "{path}: {about}: {}", finding.why)?;
+            if !finding.last_words.is_empty() {
+                let words = finding.last_words.replace('\n', "\n      ");
+                writeln!(out, "    its last words: {words}")?;
+            }
             if finding.weight == Weight::Note {
                 writeln!(
                     out,

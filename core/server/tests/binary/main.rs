@@ -5,6 +5,7 @@ mod config;
 mod folder;
 mod logs;
 mod messages;
+mod native;
 mod plugins;
 mod reload;
 mod running;
