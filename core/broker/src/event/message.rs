@@ -6,7 +6,7 @@ use bytes::Bytes;
 use hookmq_mqtt::packet::AckProperties;
 use hookmq_mqtt::property::PayloadFormat;
 use hookmq_mqtt::{ClientId, PacketType, Publish, QoS, ReasonCode, TopicName};
-use hookmq_plugin_api::{Event, Field, Hook, Owned, Value};
+use hookmq_plugin_api::{Event, Field, Hook, Owned, Pairs, Value};
 
 use super::{OwnedPairs, UserPairs, change};
 use crate::client::ClientInfo;
@@ -60,7 +60,11 @@ impl<'a> Origin<'a> {
 }
 
 /// The message fields of a PUBLISH.
-fn message_field<'a>(publish: &Publish<'a>, pairs: &'a UserPairs<'_>, field: Field) -> Value<'a> {
+fn message_field<'a>(
+    publish: &Publish<'a>,
+    pairs: &'a (dyn Pairs + 'a),
+    field: Field,
+) -> Value<'a> {
     let properties = &publish.properties;
     match field {
         Field::Topic => Value::Text(publish.topic),
@@ -92,7 +96,6 @@ pub(crate) struct MessageDraft<'a> {
     will_delay_interval: u32,
     published: &'a Publish<'a>,
     settings: &'a SessionSettings,
-    pairs: UserPairs<'a>,
     changed: Option<Box<Changed>>,
 }
 
@@ -116,7 +119,6 @@ impl<'a> MessageDraft<'a> {
             origin,
             receiver: None,
             will_delay_interval: 0,
-            pairs: UserPairs(published.properties.user_properties),
             published,
             settings,
             changed: None,
@@ -218,21 +220,22 @@ impl Event for MessageDraft<'_> {
                 .origin
                 .client
                 .map_or(Value::Nil, |client| client.get(field)),
-            Field::UserProperties => match self
-                .changed
-                .as_ref()
-                .and_then(|changed| changed.user_properties.as_ref())
-            {
-                Some(changed) => Value::Pairs(changed),
-                None => Value::Pairs(&self.pairs),
-            },
-            _ if self.changed.is_none() => message_field(self.published, &self.pairs, field),
-            _ => message_field(&self.publish(), &self.pairs, field),
+            _ if self.changed.is_none() => message_field(self.published, self, field),
+            _ => message_field(&self.publish(), self, field),
         }
     }
 
     fn depth(&self) -> u8 {
         self.origin.source.depth()
+    }
+}
+
+/// The User Properties.
+impl Pairs for MessageDraft<'_> {
+    fn for_each(&self, each: &mut dyn FnMut(&str, &str)) {
+        for (name, value) in self.publish().properties.user_properties.iter() {
+            each(name, value);
+        }
     }
 }
 

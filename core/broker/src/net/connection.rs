@@ -274,12 +274,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             if let Flow::Await(frame) = self.protocol.handle(&chain, is_dear, frame, now)? {
                 return Ok((used, Some(Step::Packet(frame))));
             }
-            let is_over = if is_dear {
-                self.pace.asked_step()
-            } else {
-                self.pace.cheap_step()
-            };
-            if is_over {
+            if self.pace.quick_step() {
                 break;
             }
         }

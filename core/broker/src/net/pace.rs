@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 /// After so long the others have their turn.
 const TURN: Duration = Duration::from_millis(1);
-/// Steps that cost little, as far as anybody knows, between two looks at the clock.
-const STRIDE: u32 = 8;
-/// Plugins that take no longer than this for all steps between two looks at the clock are quick.
+/// Quick steps between two looks at the clock.
+const STRIDE: u32 = 32;
+/// Steps are quick if no more than this passes between two looks at the clock.
 const QUICK: Duration = Duration::from_micros(100);
 
 /// One turn of a connection. Time is the machine's own: a clock that tests hold still says nothing about work.
@@ -19,7 +19,7 @@ pub(crate) struct Pace {
     is_spent: bool,
     /// The last look at the clock of this turn.
     looked: Option<Instant>,
-    /// Whether plugins were quick when last looked at.
+    /// Whether steps were quick when last looked at.
     are_quick: bool,
 }
 
@@ -31,29 +31,24 @@ impl Pace {
         self.is_spent
     }
 
-    /// Notes a packet that plugins were asked about; true if it is time to rest. A look at the clock costs a tenth of a quick plugin's
-    /// answer, so quick ones are looked at now and then, slow ones every time.
-    pub(crate) fn asked_step(&mut self) -> bool {
+    /// Notes a step of a kind that is cheap as a rule, or for which plugins were asked; true if it is time to rest. A look at the clock
+    /// costs a tenth of such a step, so quick ones are looked at now and then, slow ones every time.
+    pub(crate) fn quick_step(&mut self) -> bool {
         self.n_steps = self.n_steps.wrapping_add(1);
         if self.are_quick && !self.n_steps.is_multiple_of(STRIDE) {
             return self.is_spent;
         }
+        self.look()
+    }
+
+    #[inline(never)]
+    fn look(&mut self) -> bool {
         let now = Instant::now();
         if let Some(looked) = self.looked.replace(now) {
             self.are_quick = now - looked < QUICK;
         }
         self.is_spent |= now >= *self.until.get_or_insert(now + TURN);
         self.is_spent
-    }
-
-    /// Notes a step that is cheap as a rule; true if it is time to rest.
-    pub(crate) fn cheap_step(&mut self) -> bool {
-        self.n_steps = self.n_steps.wrapping_add(1);
-        if self.n_steps.is_multiple_of(STRIDE) {
-            self.step()
-        } else {
-            self.is_spent
-        }
     }
 
     /// Whether it is time to rest.
@@ -71,7 +66,7 @@ impl Pace {
 
     /// For work that awaits anyway: lets the others on when it is time.
     pub(crate) async fn step_or_rest(&mut self) {
-        if self.cheap_step() {
+        if self.quick_step() {
             tokio::task::yield_now().await;
             self.reset();
         }

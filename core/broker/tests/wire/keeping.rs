@@ -392,7 +392,36 @@ async fn what_the_client_gave_up_or_asked_anew_is_left_alone() {
     holds(&server, "client", 1).await;
 }
 
-/// Answers as the first message told it, after a permit is given.
+#[tokio::test(start_paused = true)]
+async fn retained_messages_on_their_way_stop_when_the_right_goes() {
+    const N: usize = 3_000;
+    let policy = Policy::at(Hook::AuthorizeSubscribe, |_| accept());
+    let server = Server::with([policy.registered()]).await;
+    let mut sender = server.client("sender").await;
+    for n in 0..N {
+        sender.publish(retained(&format!("a/{n}"), "x")).await;
+    }
+    until(|| server.stats().retained == N)
+        .await
+        .expect("all are retained");
+    let mut client = server.dial_from(V5, ENDPOINT, true, 1_024);
+    let connect = Connect::new(V5, "client");
+    client.send(Packet::Connect(Box::new(connect))).await;
+    let line = client.line().await;
+    assert!(line.starts_with("CONNACK"), "{line}");
+    client.subscribe("a/#", QoS::AtMostOnce).await;
+    settle().await;
+    policy.becomes(|_| deny());
+    cache(&server).reauthorize("tag").expect("granted");
+    holds(&server, "client", 0).await;
+    let mut n = 0;
+    while client.line().await.starts_with("PUBLISH") {
+        n += 1;
+    }
+    assert!(n > 0 && n < N / 2, "{n} came after the right had gone");
+}
+
+/// Answers as it was right when it was asked, after a permit is given.
 fn slow(gate: &Arc<Semaphore>, is_allowed: &Arc<AtomicUsize>) -> Registration {
     let (gate, is_allowed) = (Arc::clone(gate), Arc::clone(is_allowed));
     plugin(

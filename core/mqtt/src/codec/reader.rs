@@ -253,10 +253,14 @@ fn has_forbidden(bytes: &[u8]) -> bool {
     for word in words {
         found |= forbidden_bits(u64::from_le_bytes(*word));
     }
-    let mut last = [0xff; 8];
-    for (to, from) in last.iter_mut().zip(tail) {
-        *to = *from;
-    }
+    // The last eight bytes again, rather than a copy of the few that are left: reading back what was just written in pieces stalls.
+    let last = bytes.last_chunk::<8>().copied().unwrap_or_else(|| {
+        let mut last = [0xff; 8];
+        for (to, from) in last.iter_mut().zip(tail) {
+            *to = *from;
+        }
+        last
+    });
     (found | forbidden_bits(u64::from_le_bytes(last))) != 0
 }
 
