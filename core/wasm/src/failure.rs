@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use hookmq_plugin_api::{Cause, PluginError};
-use wasmtime::{Trap, WasmBacktrace};
+use wasmtime::{Store, Trap, WasmBacktrace};
 
 use crate::error::{Failure, Fault, shortened};
+use crate::state::State;
 
 /// Frames of the guest that an error names.
 const FRAMES: usize = 3;
@@ -35,6 +36,21 @@ pub(crate) fn of_answer(file: &str, doing: &str, fault: &Fault) -> Failure {
     }
 }
 
+/// An error with the guest's own words, if it said any before it gave up: then that is a panic that its language's edge caught.
+pub(crate) fn explained(store: &mut Store<State>, error: wasmtime::Error) -> wasmtime::Error {
+    let gave_up = matches!(
+        error.downcast_ref::<Trap>(),
+        Some(Trap::UnreachableCodeReached)
+    );
+    match store.data_mut().draft.failure.take() {
+        Some(message) if gave_up => error.context(Fault {
+            cause: Cause::Panic,
+            message,
+        }),
+        _ => error,
+    }
+}
+
 fn fault_of(budget: Duration, error: &wasmtime::Error) -> Fault {
     if let Some(fault) = error.downcast_ref::<Fault>() {
         return fault.clone();
@@ -56,7 +72,23 @@ fn fault_of(budget: Duration, error: &wasmtime::Error) -> Fault {
             let words = trap.to_string();
             raised(words.strip_prefix("wasm trap: ").unwrap_or(&words).into())
         }
-        None => raised(shortened(error.root_cause().to_string().as_bytes())),
+        None => untyped(&error.root_cause().to_string()),
+    }
+}
+
+/// What the engine says in words alone: a component's import that is not there, or data that its types do not allow.
+fn untyped(words: &str) -> Fault {
+    let missing = words
+        .strip_prefix("unknown import: `")
+        .and_then(|rest| rest.split('`').next());
+    match missing {
+        Some(import) => Fault {
+            cause: Cause::Raised,
+            message: format!(
+                "it calls {import}, which is not there: a plugin has no files, network or environment of its own"
+            ),
+        },
+        None => Fault::answer(shortened(words.as_bytes())),
     }
 }
 

@@ -1,5 +1,6 @@
 //! WASM plugins: components and core modules that answer the broker's hooks.
 
+mod component;
 mod draft;
 mod engine;
 mod error;

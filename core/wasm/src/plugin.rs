@@ -16,9 +16,9 @@ use crate::engine::Engine;
 use crate::error::{Failure, LoadError};
 use crate::file::{File, Kind};
 use crate::live::{Form, Live};
-use crate::module;
 use crate::settings::WasmSettings;
 use crate::state::Blueprint;
+use crate::{component, module};
 
 /// One loaded WASM file.
 pub struct WasmPlugin {
@@ -69,7 +69,12 @@ impl WasmPlugin {
                     .map_err(|error| wrong(format!("it does not compile: {error:#}")))?;
                 module::Form::load(&blueprint, &module).map(Form::Module)
             }
-            Kind::Component => Err("components".to_owned()),
+            Kind::Component => {
+                let component =
+                    wasmtime::component::Component::new(&blueprint.engine.compiler, &bytes)
+                        .map_err(|error| wrong(format!("it does not compile: {error:#}")))?;
+                component::Form::load(&blueprint, &component).map(Form::Component)
+            }
         }
         .map_err(wrong)?;
         Ok(Arc::new(Self {

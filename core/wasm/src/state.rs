@@ -33,6 +33,10 @@ pub(crate) struct State {
     pub(crate) memory: Option<Memory>,
     /// The words of the last refused host call.
     pub(crate) refused: String,
+    /// What a component's handler is handed, and what its accessors return: shared for the length of one call each, then filled again.
+    pub(crate) argument: Arc<String>,
+    pub(crate) text: Arc<String>,
+    pub(crate) bytes: Arc<Vec<u8>>,
 }
 
 impl State {
@@ -45,6 +49,9 @@ impl State {
             depth: 0,
             memory: None,
             refused: String::new(),
+            argument: Arc::default(),
+            text: Arc::default(),
+            bytes: Arc::default(),
         }
     }
 }

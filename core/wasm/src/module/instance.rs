@@ -98,7 +98,10 @@ impl Instance {
                 self.memory.write(&mut self.store, start, config)?;
                 create.call(&mut self.store, (address(start), address(config.len())))
             })
-            .map_err(|error| failure::of_call(&blueprint.file, "create", budget, &error))?;
+            .map_err(|error| {
+                let error = failure::explained(&mut self.store, error);
+                failure::of_call(&blueprint.file, "create", budget, &error)
+            })?;
         if outcome == hookmq_plugin_api::abi::outcome::PASS {
             self.store.data_mut().draft.clear();
             return Ok(());
@@ -126,6 +129,7 @@ impl Instance {
         match self.answer(index, fields, event) {
             Ok(outcome) => self.conclude(form, hook, outcome),
             Err(error) => {
+                let error = failure::explained(&mut self.store, error);
                 let file = &form.blueprint.file;
                 Err(failure::of_call(file, hook.name(), budget, &error))
             }

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use hookmq_plugin_api::{Field, Hook, Listen};
 use wasmtime::{InstancePre, Linker, Module};
 
+pub(crate) use imports::is_json;
 pub(crate) use instance::Instance;
 
 use crate::state::{Blueprint, State};

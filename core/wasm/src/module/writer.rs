@@ -59,10 +59,6 @@ impl<'a> Writer<'a> {
     }
 
     /// Copies the bytes behind all else, and a `Bytes` struct that names them to `at`.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "a length that does not fit 32 bits does not fit the window either"
-    )]
     #[inline]
     pub(super) fn put_bytes(&mut self, at: usize, bytes: &[u8]) {
         let data = self.reserve(bytes.len(), 1);

@@ -1,7 +1,12 @@
 //! What the tests share: a broker that is not there, and guests as text.
 
-#![allow(dead_code, reason = "every test file takes what it needs")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "every test file takes what it needs; what fails here is a test that fails"
+)]
 
+pub(crate) mod component;
 pub(crate) mod guest;
 pub(crate) mod host;
 
