@@ -12,3 +12,5 @@ mod running;
 mod stop;
 mod templates;
 mod validate;
+#[cfg(feature = "wasm")]
+mod wasm;
