@@ -142,7 +142,8 @@ pub struct EventCalls {
     pub size: u32,
     /// 0.
     pub reserved: u32,
-    /// Any field of the hook, declared or not; valid until the handler returns.
+    /// Any field of the hook, declared or not; valid until the handler returns. A notice, and the event of a handler that may block,
+    /// has just the declared fields; any other one is absent, and the broker's log says so.
     pub get: Option<unsafe extern "C" fn(event: *const Event, field: u32, value: *mut Value)>,
     /// 1 if the payload is one JSON text, else 0.
     pub payload_is_json: Option<unsafe extern "C" fn(event: *const Event) -> i32>,
@@ -265,7 +266,7 @@ pub struct Plugin {
     /// How many.
     pub listen_count: usize,
     /// Makes the instance. `config` is the `[plugin.config]` section as JSON. Returns [`outcome::PASS`], or [`outcome::ERROR`] after
-    /// `HostCalls::fail`. May be absent.
+    /// `HostCalls::fail`. May be absent. May be called again after `destroy`, with whatever statics hold by then.
     pub create: Option<
         unsafe extern "C" fn(host: *const Host, config: Bytes, instance: *mut *mut c_void) -> i32,
     >,

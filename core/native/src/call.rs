@@ -30,6 +30,8 @@ pub(crate) fn depth() -> u8 {
 struct Call<'a> {
     event: &'a dyn Event,
     handler: &'a Handler,
+    /// Told about a field that was asked for in vain, as it was not declared.
+    missed: &'a dyn Fn(Field),
     /// There is none as long as the handler has not said anything.
     draft: RefCell<Option<Box<Draft>>>,
     shelf: RefCell<Shelf>,
@@ -63,6 +65,7 @@ pub(crate) unsafe fn call(
     handler: &Handler,
     instance: *mut c_void,
     event: &dyn Event,
+    missed: &dyn Fn(Field),
 ) -> Result<Answer, (Cause, String)> {
     let mut shelf = Shelf::default();
     let mut fields = [const { MaybeUninit::<abi::Value>::uninit() }; MAX_FIELDS];
@@ -73,6 +76,7 @@ pub(crate) unsafe fn call(
     let call = Call {
         event,
         handler,
+        missed,
         draft: RefCell::default(),
         shelf: RefCell::new(shelf),
     };
@@ -108,22 +112,20 @@ pub(crate) unsafe fn call(
 }
 
 impl Call<'_> {
-    /// A field that was not declared. Unless the handler is called with the very event, there are only the declared ones.
+    /// A field that was not declared. Unless the handler is called with the very event, it is not there.
     fn field(&self, number: u32) -> Value<'_> {
         let Some(field) = take::field(number) else {
             return Value::Nil;
         };
+        let value = self.event.get(field);
         if self.handler.is_apart
+            && matches!(value, Value::Nil)
             && !self.handler.fields.contains(&field)
             && self.handler.spec.fields.contains(&field)
         {
-            self.spoil(format!(
-                "it asked for {}, which it did not declare; notices and handlers that may block have no other fields",
-                field.name()
-            ));
-            return Value::Nil;
+            (self.missed)(field);
         }
-        self.event.get(field)
+        value
     }
 
     fn draft(&self, step: impl FnOnce(&mut Draft)) {

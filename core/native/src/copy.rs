@@ -13,11 +13,20 @@ use crate::error::LoadError;
 /// The longest file of a library.
 const MAX_SIZE: u64 = 512 * 1024 * 1024;
 
+/// What a file is known by: its length, and a hash of all of it.
+pub(crate) type Digest = (usize, u64);
+
+/// A library's file, read.
+pub(crate) struct Original {
+    identity: Identity,
+    file: Vec<u8>,
+}
+
 /// A library's file as it was when it was read.
 #[derive(Debug)]
-pub(crate) struct Original {
+pub(crate) struct Identity {
     path: PathBuf,
-    digest: u64,
+    digest: Digest,
 }
 
 /// The copy on disk; removed when this goes.
@@ -27,34 +36,62 @@ pub(crate) struct Copy {
 }
 
 impl Original {
-    /// Reads the file and writes a copy under a name that was never used before.
+    /// Reads the file.
     ///
     /// # Errors
-    /// It cannot be read, is cut off or too long; the folder for copies cannot be written.
-    pub(crate) fn copy(path: &Path, folder: &Path) -> Result<(Self, Copy), LoadError> {
+    /// It cannot be read, is cut off or too long.
+    pub(crate) fn read(path: &Path) -> Result<Self, LoadError> {
         let refuse = |why: String| LoadError::new(path, why);
-        let size = fs::metadata(path).map_err(|error| refuse(error.to_string()))?;
-        if size.len() > MAX_SIZE {
+        let size = fs::metadata(path)
+            .map_err(|error| refuse(error.to_string()))?
+            .len();
+        if size > MAX_SIZE {
             return Err(refuse(format!(
-                "{} bytes; a library may have {MAX_SIZE}",
-                size.len()
+                "{size} bytes; a library may have {MAX_SIZE}"
             )));
         }
         let file = fs::read(path).map_err(|error| refuse(error.to_string()))?;
         elf::check_is_whole(&file).map_err(refuse)?;
-        let copy = Copy::write(path, folder, &file).map_err(|error| {
-            refuse(format!(
-                "cannot be copied to {}: {error}; native plugins are loaded from copies",
-                folder.display()
-            ))
-        })?;
-        let original = Self {
+        let identity = Identity {
             path: path.to_owned(),
             digest: digest(&file),
         };
-        Ok((original, copy))
+        Ok(Self { identity, file })
     }
 
+    /// Writes a copy under a name that was never used before.
+    ///
+    /// # Errors
+    /// The folder for copies cannot be written.
+    pub(crate) fn copy(&self, folder: &Path) -> Result<Copy, LoadError> {
+        let path = self.path();
+        Copy::write(path, folder, &self.file).map_err(|error| {
+            LoadError::new(
+                path,
+                format!(
+                    "cannot be copied to {}: {error}; native plugins are loaded from copies",
+                    folder.display()
+                ),
+            )
+        })
+    }
+
+    /// The file, as it was given.
+    pub(crate) fn path(&self) -> &Path {
+        &self.identity.path
+    }
+
+    pub(crate) const fn digest(&self) -> Digest {
+        self.identity.digest
+    }
+
+    /// Without what was in it.
+    pub(crate) fn forgotten(self) -> Identity {
+        self.identity
+    }
+}
+
+impl Identity {
     /// The file, as it was given.
     pub(crate) fn path(&self) -> &Path {
         &self.path
@@ -66,10 +103,10 @@ impl Original {
     }
 }
 
-fn digest(file: &[u8]) -> u64 {
+fn digest(file: &[u8]) -> Digest {
     let mut hasher = DefaultHasher::new();
     file.hash(&mut hasher);
-    hasher.finish()
+    (file.len(), hasher.finish())
 }
 
 impl Copy {

@@ -5,7 +5,7 @@ use std::ptr;
 use std::sync::Arc;
 
 use hookmq_plugin_api::abi::outcome;
-use hookmq_plugin_api::{Grants, Host};
+use hookmq_plugin_api::{Grants, Host, LogLevel};
 
 use crate::host::Offer;
 use crate::manifest::{Create, Destroy};
@@ -16,7 +16,7 @@ pub(crate) struct Instance {
     handle: *mut c_void,
     destroy: Option<Destroy>,
     /// The library may use it until `destroy` returns.
-    _offer: Offer,
+    offer: Offer,
 }
 
 // SAFETY: the contract says that an instance is called from any thread, from several at once; the rest is the host, which is both.
@@ -65,8 +65,13 @@ impl Instance {
         Ok(Self {
             handle,
             destroy,
-            _offer: offer,
+            offer,
         })
+    }
+
+    /// A line for the broker's log, as if the plugin had written it.
+    pub(crate) fn warn(&self, words: &str) {
+        self.offer.host().log(LogLevel::Warn, "", words, &[]);
     }
 
     pub(crate) const fn handle(&self) -> *mut c_void {

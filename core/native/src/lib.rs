@@ -23,6 +23,7 @@ mod error;
 mod host;
 mod instance;
 mod lend;
+mod library;
 mod manifest;
 mod plugin;
 mod pool;

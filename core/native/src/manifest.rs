@@ -4,7 +4,8 @@ use std::ffi::c_void;
 
 use hookmq_plugin_api::abi::{self, ABI_VERSION, ENTRY, MAY_BLOCK};
 use hookmq_plugin_api::catalogue::HOOKS;
-use hookmq_plugin_api::{Field, Hook, HookSpec, Kind, Listen};
+use hookmq_plugin_api::{Field, FieldSet, Hook, HookSpec, Kind, Listen};
+use parking_lot::Mutex;
 
 use crate::take;
 use crate::wire;
@@ -27,6 +28,8 @@ pub(crate) struct Handler {
     pub(crate) fields: Box<[Field]>,
     /// Whether it is told a copy of the event, which has just the declared fields.
     pub(crate) is_apart: bool,
+    /// Those that it asked for without having declared them, each told once.
+    pub(crate) missed: Mutex<FieldSet>,
     pub(crate) call: abi::Handler,
 }
 
@@ -198,6 +201,7 @@ unsafe fn handler(listen: &abi::Listen) -> Result<(Handler, Listen), String> {
         spec,
         fields: fields.into(),
         is_apart: awaits || spec.kind == Kind::Notice,
+        missed: Mutex::default(),
         call,
     };
     Ok((handler, listen))

@@ -4,34 +4,35 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookmq_plugin_api::abi::ENTRY;
 use hookmq_plugin_api::{
-    Answer, CallFuture, Cause, Event, Hook, Host, Listen, Plugin, PluginError,
+    Answer, CallFuture, Cause, Event, Field, Hook, Host, Listen, Plugin, PluginError,
 };
-use libloading::Library;
 use tokio::sync::oneshot;
 
 use crate::call;
-use crate::copy::Original;
+use crate::copy::{Identity, Original};
 use crate::error::LoadError;
 use crate::instance::Instance;
-use crate::manifest::{Entry, Handler, Manifest, seats};
+use crate::library::Held;
+use crate::manifest::{Handler, Manifest, seats};
 use crate::pool::Pool;
 use crate::settings::NativeSettings;
 
 /// One loaded library, with the instance that it made. Ends the instance when it is dropped, which is after the last call: every call
-/// holds it. The library itself stays in memory as long as the process, as nobody can know what still points into it.
+/// holds it. The library itself stays in memory as long as the process, and is used again when the same file is loaded once more.
 pub struct NativePlugin {
     name: String,
     own_name: String,
     own_version: String,
-    original: Original,
+    original: Identity,
     listens: Vec<Listen>,
     seats: [u8; Hook::COUNT],
     handlers: Vec<Handler>,
     awaiting_timeout: Duration,
     pool: Pool,
     instance: Instance,
+    /// Given back when the instance has ended: fields are dropped in this order.
+    _library: Held,
 }
 
 impl NativePlugin {
@@ -46,14 +47,10 @@ impl NativePlugin {
         host: Arc<dyn Host>,
     ) -> Result<Arc<Self>, LoadError> {
         let refuse = |why: String| LoadError::new(path, why);
-        let (original, copy) = Original::copy(path, &settings.copies)?;
-        let entry = open(copy.path()).map_err(|why| {
-            let own = copy.path().display().to_string();
-            refuse(why.replace(&format!("{own}: "), "").replace(&own, "it"))
-        })?;
-        drop(copy);
+        let original = Original::read(path)?;
+        let library = Held::of(&original, &settings.copies)?;
         // SAFETY: the symbol's name stands for its type and for what lies behind the pointers that it returns.
-        let manifest = unsafe { Manifest::ask(entry) }.map_err(refuse)?;
+        let manifest = unsafe { Manifest::ask(library.entry()) }.map_err(refuse)?;
         // SAFETY: the functions come from the library's manifest.
         let instance = unsafe {
             Instance::create(
@@ -70,12 +67,13 @@ impl NativePlugin {
             name: settings.name,
             own_name: manifest.name,
             own_version: manifest.version,
-            original,
+            original: original.forgotten(),
             listens: manifest.listens,
             seats: seats(&manifest.handlers),
             handlers: manifest.handlers,
             awaiting_timeout: settings.awaiting_timeout,
             instance,
+            _library: library,
         }))
     }
 
@@ -109,41 +107,24 @@ impl NativePlugin {
         self.handlers.get(usize::from(seat))
     }
 
+    /// Says once that a handler asks for what it cannot have.
+    #[cold]
+    fn missed(&self, handler: &Handler, field: Field) {
+        let mut missed = handler.missed.lock();
+        if !missed.has(field) {
+            *missed = missed.with(field);
+            drop(missed);
+            self.instance.warn(&format!(
+                "{} asks for {}, which it does not declare; notices and handlers that may block have the declared fields alone",
+                handler.spec.name,
+                field.name()
+            ));
+        }
+    }
+
     #[cold]
     fn error(&self, hook: Hook, cause: Cause, why: &str) -> PluginError {
         PluginError::new(cause, format!("{}: {}: {why}", self.name, hook.name()))
-    }
-}
-
-/// Loads a library and finds what it exports. It is never unloaded.
-fn open(path: &Path) -> Result<Entry, String> {
-    // SAFETY: a library's start-up code runs with the broker's rights; the operator has put it into the config.
-    let library = unsafe { load(path) }.map_err(|error| error.to_string())?;
-    // Threads, thread-locals and exit handlers of a library may outlive every call, so it stays whatever becomes of it.
-    let library = std::mem::ManuallyDrop::new(library);
-    // SAFETY: the contract gives this name to a function of this type.
-    let entry = unsafe { library.get::<Entry>(ENTRY) };
-    entry.map(|entry| *entry).map_err(|_| {
-        format!(
-            "it exports no {ENTRY}, so it is no HookMQ plugin; in C, HOOKMQ_PLUGIN(...) of hookmq.h defines it"
-        )
-    })
-}
-
-/// # Safety
-/// The library's start-up code is sound.
-unsafe fn load(path: &Path) -> Result<Library, libloading::Error> {
-    #[cfg(unix)]
-    {
-        use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
-        // Now, so that a missing symbol is an error here instead of a crash at some message.
-        // SAFETY: as the caller says.
-        unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map(Into::into)
-    }
-    #[cfg(not(unix))]
-    {
-        // SAFETY: as the caller says.
-        unsafe { Library::new(path) }
     }
 }
 
@@ -158,8 +139,9 @@ impl Plugin for NativePlugin {
         let Some(handler) = self.handler(event.hook()) else {
             return Ok(Answer::PASS);
         };
+        let missed = |field| self.missed(handler, field);
         // SAFETY: the instance lives as long as `self`.
-        unsafe { call::call(handler, self.instance.handle(), event) }
+        unsafe { call::call(handler, self.instance.handle(), event, &missed) }
             .map_err(|(cause, why)| self.error(event.hook(), cause, &why))
     }
 

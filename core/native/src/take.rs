@@ -8,7 +8,7 @@ use hookmq_plugin_api::{Field, Owned, Record, Type};
 use crate::wire;
 
 /// More pairs than any packet of use has.
-pub(crate) const MAX_PAIRS: usize = 1_024;
+pub(crate) const MAX_PAIRS: usize = 10_000;
 /// More records than any session or store of retained messages of use has.
 const MAX_RECORDS: usize = 1 << 20;
 

@@ -72,6 +72,10 @@ impl Offer {
         self.lent
     }
 
+    pub(crate) fn host(&self) -> &dyn Host {
+        self.shared.host.as_ref()
+    }
+
     pub(crate) fn take_failure(&self) -> Option<String> {
         self.shared.failure.lock().take()
     }

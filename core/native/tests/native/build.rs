@@ -1,8 +1,10 @@
 //! Building fixtures with the machine's C compiler.
 
 use std::ffi::OsStr;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tempfile::TempDir;
 
@@ -55,21 +57,35 @@ pub(crate) fn text(text: &str) -> Built {
     Built { folder, path }
 }
 
-/// Builds a library at this path.
+/// Builds a library at this path; or takes what an earlier test has built of the same source.
 pub(crate) fn compile_library(source: &Path, path: &Path, defines: &[&str]) {
-    let defines = defines.iter().map(|define| format!("-D{define}"));
-    let mut arguments: Vec<String> = [
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let flags = [
         "-std=c11",
         "-O1",
         "-shared",
         "-fPIC",
         "-fvisibility=hidden",
         "-pthread",
-    ]
-    .map(str::to_owned)
-    .into();
-    arguments.extend(defines);
-    run("cc", &arguments, source, path).expect("the fixture compiles");
+    ];
+    let mut arguments: Vec<String> = flags.map(str::to_owned).into();
+    arguments.extend(defines.iter().map(|define| format!("-D{define}")));
+    let mut hasher = DefaultHasher::new();
+    for file in [source.to_owned(), include().join("hookmq.h")] {
+        std::fs::read(file).expect("a source").hash(&mut hasher);
+    }
+    (source.file_name(), &arguments).hash(&mut hasher);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let known = folder.join(format!("{:016x}.so", hasher.finish()));
+    if !known.exists() {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let new = folder.join(format!("{}-{number}.so", std::process::id()));
+        run("cc", &arguments, source, &new).expect("the fixture compiles");
+        std::fs::rename(&new, &known).expect("renamed");
+    }
+    let beside = path.with_extension("new");
+    std::fs::copy(&known, &beside).expect("copied");
+    std::fs::rename(&beside, path).expect("renamed");
 }
 
 /// Runs a compiler.

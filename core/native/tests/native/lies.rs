@@ -167,7 +167,7 @@ fn an_answer_that_is_not_right_in_all_is_not_used() {
         ("properties nowhere", "user_properties is a null pointer"),
         (
             "properties endless",
-            "user_properties has 1099511627776 items, at most 1024 fit",
+            "user_properties has 1099511627776 items, at most 10000 fit",
         ),
         (
             "property nowhere",
@@ -200,7 +200,7 @@ fn an_answer_that_is_not_right_in_all_is_not_used() {
         ("first wrong, then right", "topic must be text, got integer"),
         (
             "pairs endless",
-            "user_properties has 1152921504606846976 items, at most 1024 fit",
+            "user_properties has 1152921504606846976 items, at most 10000 fit",
         ),
         ("null place", "the place for a field is a null pointer"),
         ("tags nowhere", "its tags is a null pointer"),

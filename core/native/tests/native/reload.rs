@@ -1,4 +1,6 @@
 //! A library beside its successor: both answer, each with its own state, and the old one ends once, after its last call.
+//!
+//! A library of a file that some other test has done with is used again, so tests that look at memory have builds of their own.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -28,7 +30,7 @@ fn generation(plugin: &NativePlugin) -> Owned {
 
 #[test]
 fn the_new_file_is_loaded_beside_the_old_one() {
-    let built = build::fixture("counted.c", &[]);
+    let built = build::fixture("counted.c", &["GENERATION=3"]);
     let notes = built.folder().join("notes");
     let copies = built.folder().join("copies");
     let old = counted(built.path(), &notes, &copies);
@@ -36,22 +38,22 @@ fn the_new_file_is_loaded_beside_the_old_one() {
     assert_eq!(old.files(), [built.path()]);
     // The copy is gone as soon as it is loaded.
     assert_eq!(std::fs::read_dir(&copies).expect("the folder").count(), 0);
-    build::compile_library(&build::source("counted.c"), built.path(), &["GENERATION=2"]);
+    build::compile_library(&build::source("counted.c"), built.path(), &["GENERATION=4"]);
     assert!(!old.is_current());
     let new = counted(built.path(), &notes, &copies);
     assert!(new.is_current());
-    assert_eq!(generation(&old), Owned::Integer(1));
-    assert_eq!(generation(&new), Owned::Integer(2));
-    assert_eq!(generation(&old), Owned::Integer(1));
+    assert_eq!(generation(&old), Owned::Integer(3));
+    assert_eq!(generation(&new), Owned::Integer(4));
+    assert_eq!(generation(&old), Owned::Integer(3));
     drop(old);
     assert_eq!(
         std::fs::read_to_string(&notes).expect("notes"),
-        "generation 1: 2 calls, 0 running\n"
+        "generation 3: 2 calls, 0 running\n"
     );
-    assert_eq!(generation(&new), Owned::Integer(2));
+    assert_eq!(generation(&new), Owned::Integer(4));
     std::fs::remove_file(built.path()).expect("removed");
     assert!(!new.is_current());
-    assert_eq!(generation(&new), Owned::Integer(2));
+    assert_eq!(generation(&new), Owned::Integer(4));
 }
 
 #[test]
@@ -109,6 +111,53 @@ fn each_instance_ends_once_and_after_its_last_call_while_others_call() {
         sum += number.parse::<u64>().expect("a number");
     }
     assert_eq!(sum, calls.load(Ordering::Relaxed));
+}
+
+/// How many libraries of this folder the process has in memory.
+#[cfg(target_os = "linux")]
+fn mapped(copies: &Path) -> usize {
+    let maps = std::fs::read_to_string("/proc/self/maps").expect("the kernel's list");
+    let folder = copies.display().to_string();
+    let files: std::collections::BTreeSet<_> = maps
+        .lines()
+        .filter_map(|line| line.split_once(&folder))
+        .map(|(_, file)| file)
+        .collect();
+    files.len()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn reloading_to_and_fro_for_ever_takes_no_more_memory() {
+    let (one, two) = (
+        build::fixture("counted.c", &["GENERATION=5"]),
+        build::fixture("counted.c", &["GENERATION=6"]),
+    );
+    let notes = one.folder().join("notes");
+    let copies = one.folder().join("copies");
+    let mut current = counted(one.path(), &notes, &copies);
+    for round in 0..50 {
+        let (built, expected) = if round % 2 == 0 { (&two, 6) } else { (&one, 5) };
+        // As in a reload, the new one is there before the old one ends.
+        current = counted(built.path(), &notes, &copies);
+        assert_eq!(generation(&current), Owned::Integer(expected));
+        assert_eq!(generation(&current), Owned::Integer(expected));
+    }
+    // A changed config loads the same file beside itself.
+    for _ in 0..50 {
+        current = counted(one.path(), &notes, &copies);
+    }
+    drop(current);
+    assert_eq!(mapped(&copies), 3);
+    let notes = std::fs::read_to_string(&notes).expect("notes");
+    assert_eq!(notes.lines().count(), 101);
+    assert_eq!(
+        notes
+            .lines()
+            .filter(|line| line.ends_with(": 2 calls, 0 running"))
+            .count(),
+        50
+    );
 }
 
 #[test]
