@@ -62,15 +62,12 @@ fn load(folder: &Path, source: &str, config: serde_json::Value) -> Result<Hooks,
 /// Nanoseconds per message.
 fn measure(chain: &Chain, messages: &mut [Message]) -> Result<f64, Failure> {
     let mut least = f64::INFINITY;
-    let mut at = 0;
+    let (mut at, n) = (0, messages.len());
     for _ in 0..ROUNDS {
         let begun = Instant::now();
         for _ in 0..CALLS {
             let message = messages.get_mut(at).ok_or("no message")?;
-            at += 1;
-            if at == messages.len() {
-                at = 0;
-            }
+            at = (at + 1) % n;
             let scope = Scope {
                 client_id: "pump",
                 topic: Some("devices/pump/0/temperature"),
