@@ -70,6 +70,68 @@ fn a_new_c_plugin_passes_its_tests() {
     );
     assert!(out.contains("4 passed"), "{out}");
     shell(&folder, "make");
+    let out = shell(&folder, "hookmq plugin validate my_guard.so --timeout 5s");
+    assert!(out.contains("my_guard.so (native) is good"), "{out}");
+    let out = shell(&folder, "hookmq check --config broker.toml");
+    assert!(
+        out.contains("my-guard  my_guard.so  intercept_publish"),
+        "{out}"
+    );
+}
+
+#[test]
+fn a_new_rust_plugin_passes_its_tests_and_is_good_as_library_and_as_wasm() {
+    let folder = new("rust");
+    // Shared between runs, so that the SDK is built once.
+    let target = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("new-rust");
+    let cargo = |command: &str| {
+        format!(
+            "CARGO_TARGET_DIR='{}' {} {command} --offline --quiet",
+            target.display(),
+            env!("CARGO")
+        )
+    };
+    let out = shell(&folder, &cargo("test"));
+    assert!(out.contains("1 passed"), "{out}");
+    shell(&folder, &cargo("native"));
+    let library = target.join("release/libmy_guard.so");
+    let out = shell(
+        &folder,
+        &format!(
+            "hookmq plugin validate '{}' --timeout 5s",
+            library.display()
+        ),
+    );
+    assert!(out.contains("libmy_guard.so (native) is good"), "{out}");
+    let has_wasm = Command::new("rustc")
+        .args([
+            "--print",
+            "target-libdir",
+            "--target",
+            "wasm32-unknown-unknown",
+        ])
+        .output()
+        .is_ok_and(|out| {
+            std::path::Path::new(String::from_utf8_lossy(&out.stdout).trim()).is_dir()
+        });
+    if !has_wasm || !cfg!(feature = "wasm") {
+        eprintln!("not tried: there is no wasm32-unknown-unknown");
+        return;
+    }
+    shell(&folder, &cargo("wasm"));
+    let module = target.join("wasm32-unknown-unknown/release/my_guard.wasm");
+    let out = shell(
+        &folder,
+        &format!("hookmq plugin validate '{}' --timeout 5s", module.display()),
+    );
+    assert!(out.contains("my_guard.wasm (wasm) is good"), "{out}");
+}
+
+#[test]
+fn without_the_sdk_it_says_what_is_missing() {
+    let ended = Folder::new().run(&["plugin", "new", "x", "--lang", "rust", "--api", "nowhere"]);
+    assert_eq!(ended.code, 64, "{ended:?}");
+    assert!(ended.err.contains("--api"), "{ended:?}");
 }
 
 #[test]

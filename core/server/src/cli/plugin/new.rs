@@ -9,9 +9,14 @@ use clap::{Args, ValueEnum};
 
 use crate::cli::{EXIT_FAILED, EXIT_USAGE, print};
 
-/// What a template calls the plugin, as a name and as part of an identifier.
+/// What a template calls the plugin, as a name, as part of an identifier, and as a type.
 const NAME: &str = "my-plugin";
 const IDENTIFIER: &str = "my_plugin";
+const TYPE: &str = "MyPlugin";
+/// Where a template wants the path of the SDK.
+const API: &str = "@PLUGIN_API@";
+/// Where the SDK lay when this program was built.
+const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../plugin-api");
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct NewArguments {
@@ -21,13 +26,19 @@ pub(in crate::cli) struct NewArguments {
     /// What it is written in
     #[arg(short, long, value_name = "LANGUAGE")]
     lang: Language,
+    /// The folder plugin-api of HookMQ's source, which a plugin in Rust is built against; without it, the one that this
+    /// program was built from
+    #[arg(long, value_name = "FOLDER")]
+    api: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Language {
     /// A script: saved is live, nothing to build
     Lua,
-    /// A dynamic library, or a WASM module
+    /// WASM, or a dynamic library
+    Rust,
+    /// A dynamic library, or WASM
     C,
 }
 
@@ -41,6 +52,9 @@ macro_rules! files {
 }
 
 const LUA: &[File] = files!("lua": "my_plugin.lua" "my_plugin_test.lua" "broker.toml" "README.md");
+const RUST: &[File] = files!(
+    "rust": "Cargo.toml" ".cargo/config.toml" "src/lib.rs" "broker.toml" "README.md"
+);
 const C: &[File] =
     files!("c": "my_plugin.c" "my_plugin_test.c" "Makefile" "broker.toml" "README.md");
 const HEADER: File = (
@@ -56,9 +70,17 @@ pub(super) fn run(arguments: &NewArguments) -> ExitCode {
     }
     let files = match arguments.lang {
         Language::Lua => LUA.to_vec(),
+        Language::Rust => RUST.to_vec(),
         Language::C => [C, &[HEADER]].concat(),
     };
-    if let Err(error) = write(&folder, &arguments.name, &files) {
+    let api = match api(arguments) {
+        Ok(api) => api,
+        Err(why) => {
+            eprintln!("{why}");
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
+    if let Err(error) = write(&folder, &arguments.name, &api, &files) {
         eprintln!("{}: {error}", folder.display());
         return ExitCode::from(EXIT_FAILED);
     }
@@ -73,19 +95,44 @@ pub(super) fn run(arguments: &NewArguments) -> ExitCode {
     ))
 }
 
-fn write(folder: &Path, name: &str, files: &[File]) -> io::Result<()> {
+/// The SDK's folder as a plugin's manifest names it. Only Rust needs one.
+fn api(arguments: &NewArguments) -> Result<String, String> {
+    if arguments.lang != Language::Rust {
+        return Ok(String::new());
+    }
+    let folder = arguments
+        .api
+        .clone()
+        .unwrap_or_else(|| PathBuf::from(SOURCE));
+    let found = folder
+        .canonicalize()
+        .ok()
+        .filter(|folder| folder.join("Cargo.toml").is_file());
+    found
+        .and_then(|folder| folder.into_os_string().into_string().ok())
+        .ok_or_else(|| {
+            format!(
+                "{}: this is not the SDK; say where it is with --api, the folder plugin-api of HookMQ's source",
+                folder.display()
+            )
+        })
+}
+
+fn write(folder: &Path, name: &str, api: &str, files: &[File]) -> io::Result<()> {
     for (path, text) in files {
-        let path = folder.join(path.replace(IDENTIFIER, &identifier(name)));
-        if let Some(folder) = path.parent() {
+        let file = folder.join(path.replace(IDENTIFIER, &identifier(name)));
+        if let Some(folder) = file.parent() {
             fs::create_dir_all(folder)?;
         }
-        let text = if path.ends_with(HEADER.0) {
+        let text = if *path == HEADER.0 {
             (*text).to_owned()
         } else {
             text.replace(NAME, name)
                 .replace(IDENTIFIER, &identifier(name))
+                .replace(TYPE, &type_name(name))
+                .replace(API, &api.replace('\\', "/"))
         };
-        fs::write(path, text)?;
+        fs::write(file, text)?;
     }
     Ok(())
 }
@@ -93,6 +140,17 @@ fn write(folder: &Path, name: &str, files: &[File]) -> io::Result<()> {
 /// As part of an identifier in any language.
 fn identifier(name: &str) -> String {
     name.replace('-', "_")
+}
+
+/// As a type: each word with a capital.
+fn type_name(name: &str) -> String {
+    let words = name.split(['-', '_']).filter(|word| !word.is_empty());
+    words
+        .map(|word| {
+            let (first, rest) = word.split_at(1);
+            first.to_uppercase() + rest
+        })
+        .collect()
 }
 
 fn name(text: &str) -> Result<String, String> {
