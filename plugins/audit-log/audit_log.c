@@ -260,7 +260,9 @@ static void put_quoted(line *to, hookmq_bytes text)
     while (at < text.len) {
         char escape[8];
         int escaped;
-        size_t len = character(bytes + at, text.len - at);
+        size_t len = 1;
+        if (bytes[at] >= 0x80)
+            len = character(bytes + at, text.len - at);
         if (len > 1 || (len == 1 && bytes[at] >= 0x20 && bytes[at] != 0x7f && bytes[at] != '"' && bytes[at] != '\\')) {
             at += len;
             continue;
