@@ -70,8 +70,14 @@ fn main() {
     let two = prefix_check(&[Field::Topic, Field::ClientId]);
     let with_payload = prefix_check(&[Field::Topic, Field::Payload]);
     let first_byte = prefix_check(&[Field::Topic])
-        .import("hookmq", "payload_slice", "(param i32 i32 i32) (result i32)")
-        .call("(drop (call $payload_slice (i32.const 0) (i32.const 3000) (i32.const 1))) i32.const 0");
+        .import(
+            "hookmq",
+            "payload_slice",
+            "(param i32 i32 i32) (result i32)",
+        )
+        .call(
+            "(drop (call $payload_slice (i32.const 0) (i32.const 3000) (i32.const 1))) i32.const 0",
+        );
     let component = component_check().call(&format!("{CHECK} i32.const 4096"));
     let component_byte = component_check()
         .import(
@@ -85,10 +91,19 @@ fn main() {
         ));
     let component_payload = component_check()
         .import("event", "payload", "(result (list u8))", "(param i32)")
-        .call(&format!("{CHECK} (call $payload (i32.const 3000)) i32.const 4096"));
+        .call(&format!(
+            "{CHECK} (call $payload (i32.const 3000)) i32.const 4096"
+        ));
     let component_client = component_check()
-        .import("event", "client-id", "(result (option string))", "(param i32)")
-        .call(&format!("{CHECK} (call $client-id (i32.const 3000)) i32.const 4096"));
+        .import(
+            "event",
+            "client-id",
+            "(result (option string))",
+            "(param i32)",
+        )
+        .call(&format!(
+            "{CHECK} (call $client-id (i32.const 3000)) i32.const 4096"
+        ));
     let cases = [
         ("core, nothing declared, pass", nop.wat()),
         ("core, prefix check", core.wat()),
@@ -100,10 +115,7 @@ fn main() {
         ("component, payload", component_payload.wat()),
         ("component, payload-slice of 1 byte", component_byte.wat()),
     ];
-    let loaded: Vec<_> = cases
-        .iter()
-        .map(|(name, wat)| (*name, load(wat)))
-        .collect();
+    let loaded: Vec<_> = cases.iter().map(|(name, wat)| (*name, load(wat))).collect();
     println!("{:<40}{:>10}{:>10}   ns per call", "", "64 B", "64 KiB");
     let mut least = vec![[f64::MAX; 2]; loaded.len()];
     for _ in 0..ROUNDS {

@@ -1,5 +1,7 @@
 //! WASM plugins: components and core modules that answer the broker's hooks.
 
+mod cache;
+mod compile;
 mod component;
 mod draft;
 mod engine;

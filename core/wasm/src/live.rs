@@ -15,8 +15,8 @@ pub(crate) enum Form {
 
 /// An instance of it, on one thread.
 pub(crate) enum Live {
-    Module(module::Instance),
-    Component(component::Instance),
+    Module(Box<module::Instance>),
+    Component(Box<component::Instance>),
 }
 
 impl Form {
@@ -29,8 +29,10 @@ impl Form {
 
     pub(crate) fn instantiate(&self) -> Result<Live, Failure> {
         match self {
-            Self::Module(form) => module::Instance::new(form).map(Live::Module),
-            Self::Component(form) => component::Instance::new(form).map(Live::Component),
+            Self::Module(form) => module::Instance::new(form).map(Box::new).map(Live::Module),
+            Self::Component(form) => component::Instance::new(form)
+                .map(Box::new)
+                .map(Live::Component),
         }
     }
 }

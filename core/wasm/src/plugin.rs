@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use hookmq_plugin_api::{Answer, Cause, Event, Host, Listen, Plugin, PluginError};
 
+use crate::compile::{Code, compile};
 use crate::engine::Engine;
 use crate::error::{Failure, LoadError};
-use crate::file::{File, Kind};
+use crate::file::File;
 use crate::live::{Form, Live};
 use crate::settings::WasmSettings;
 use crate::state::Blueprint;
@@ -35,7 +36,7 @@ struct Kept {
     id: u64,
     alive: Weak<()>,
     /// Away while it is called.
-    instance: Option<Box<Live>>,
+    instance: Option<Live>,
 }
 
 thread_local! {
@@ -63,17 +64,11 @@ impl WasmPlugin {
             host,
             engine,
         });
-        let form = match kind {
-            Kind::Module => {
-                let module = wasmtime::Module::new(&blueprint.engine.compiler, &bytes)
-                    .map_err(|error| wrong(format!("it does not compile: {error:#}")))?;
-                module::Form::load(&blueprint, &module).map(Form::Module)
-            }
-            Kind::Component => {
-                let component =
-                    wasmtime::component::Component::new(&blueprint.engine.compiler, &bytes)
-                        .map_err(|error| wrong(format!("it does not compile: {error:#}")))?;
-                component::Form::load(&blueprint, &component).map(Form::Component)
+        let code = compile(&blueprint, &file, kind, &bytes).map_err(wrong)?;
+        let form = match &code {
+            Code::Module(module) => module::Form::load(&blueprint, module).map(Form::Module),
+            Code::Component(component) => {
+                component::Form::load(&blueprint, component).map(Form::Component)
             }
         }
         .map_err(wrong)?;
@@ -106,7 +101,7 @@ impl WasmPlugin {
 
     /// Takes this thread's instance out of its place, so that a call from within a call gets another one.
     #[inline]
-    fn take(&self) -> Option<Box<Live>> {
+    fn take(&self) -> Option<Live> {
         INSTANCES.with_borrow_mut(|instances| {
             instances
                 .iter_mut()
@@ -116,7 +111,7 @@ impl WasmPlugin {
     }
 
     #[inline]
-    fn give_back(&self, instance: Box<Live>) {
+    fn give_back(&self, instance: Live) {
         let spare = INSTANCES.with_borrow_mut(|instances| {
             match instances.iter_mut().find(|kept| kept.id == self.id) {
                 Some(kept) if kept.instance.is_none() => {
@@ -130,9 +125,9 @@ impl WasmPlugin {
     }
 
     #[cold]
-    fn new_instance(&self) -> Result<Box<Live>, PluginError> {
+    fn new_instance(&self) -> Result<Live, PluginError> {
         let instance = match catch_unwind(AssertUnwindSafe(|| self.form.instantiate())) {
-            Ok(Ok(instance)) => Box::new(instance),
+            Ok(Ok(instance)) => instance,
             Ok(Err(failure)) => {
                 let message = failure.error.message;
                 return Err(PluginError::new(Cause::Unavailable, message));

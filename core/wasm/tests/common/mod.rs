@@ -2,6 +2,7 @@
 
 #![allow(
     dead_code,
+    unused_imports,
     clippy::unwrap_used,
     reason = "every test file takes what it needs; what fails here is a test that fails"
 )]
