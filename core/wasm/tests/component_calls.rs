@@ -1,12 +1,20 @@
-//! The component form: events in, answers out.
+//! The component form: events in, answers out, what it may do, and what stops it.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 
-use common::component::Component;
-use common::{load, publish};
-use hookmq_plugin_api::{Answer, Field, Plugin, VerdictKind};
+use std::time::Duration;
 
-/// Where the answers of these tests lie: an answer of zeros at 4096 is a pass.
+use common::component::Component;
+use common::{BUDGET, Loaded, load, load_with, publish, refusal, settings};
+use hookmq_plugin_api::{
+    Answer, Cause, EventRecord, Field, Grants, Hook, Keep, LogLevel, Owned, Plugin, Refusal,
+    Verdict, VerdictKind,
+};
+use hookmq_wasm::WasmSettings;
+
+/// Where the answers of these tests lie: one of zeros at 4096 is a pass, one with a 2 at 5000 a deny.
 fn prefix() -> Component {
     Component::new("intercept_publish")
         .data(2048, "devices/")
@@ -25,7 +33,11 @@ fn a_prefix_check_passes_and_denies() {
     let mut event = publish();
     event.set(Field::Topic, "elsewhere/ann".into());
     let answer = loaded.call(&event).unwrap();
-    assert_eq!(answer.verdict.kind(), VerdictKind::Deny);
+    assert_eq!(answer, Answer::from(Verdict::Deny(Box::default())));
     let listen = &loaded.plugin.listens()[0];
     assert!(listen.fields.has(Field::Topic) && !listen.fields.has(Field::ClientId));
+    assert_eq!(
+        loaded.call(&EventRecord::new(Hook::InterceptWill)),
+        Ok(Answer::PASS)
+    );
 }

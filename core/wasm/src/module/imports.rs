@@ -163,12 +163,19 @@ fn refusal(memory: &[u8], at: u32) -> Result<Refusal, Fault> {
     let reason_string = some(reader.text("reason_string", at + 8)?);
     let server_reference = some(reader.text("server_reference", at + 16)?);
     let (pairs, count) = (reader.u32(what, at + 24)?, reader.u32(what, at + 28)?);
+    let user_properties = reader.pairs("user_properties", pairs, count)?;
+    // It came to the end of the struct later than the others.
+    let place = if reader.u32(what, at)? >= size::REFUSAL + 8 {
+        some(reader.text("place", at + size::REFUSAL)?)
+    } else {
+        None
+    };
     Ok(Refusal {
         reason_code,
         reason_string,
         server_reference,
-        user_properties: reader.pairs("user_properties", pairs, count)?,
-        place: None,
+        user_properties,
+        place,
     })
 }
 
