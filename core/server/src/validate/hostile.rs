@@ -438,6 +438,7 @@ fn usual(field: Field) -> Owned {
         Type::Integer => Owned::Integer(match field {
             Field::ProtocolVersion => 5,
             Field::KeepAlive => 60,
+            Field::ReasonCode => 0,
             Field::Timestamp => 1_735_689_600_000,
             _ => 1,
         }),

@@ -36,9 +36,12 @@ fn new(lang: &str) -> Folder {
     folder
 }
 
-/// Whether a program is there at all; what needs it is not tried where it is missing.
+/// Whether a program is there at all, perhaps with a version in its name; what needs it is not tried where it is missing.
 fn has(program: &str) -> bool {
-    let found = Command::new(program).arg("--version").output().is_ok();
+    let found = ["", "-19", "-16"].iter().any(|version| {
+        let named = format!("{program}{version}");
+        Command::new(named).arg("--version").output().is_ok()
+    });
     if !found {
         eprintln!("not tried: there is no {program}");
     }
@@ -72,6 +75,11 @@ fn a_new_c_plugin_passes_its_tests() {
     shell(&folder, "make");
     let out = shell(&folder, "hookmq plugin validate my_guard.so --timeout 5s");
     assert!(out.contains("my_guard.so (native) is good"), "{out}");
+    if cfg!(feature = "wasm") && has("wasm-ld") && has("clang") {
+        shell(&folder, "make my_guard.wasm");
+        let out = shell(&folder, "hookmq plugin validate my_guard.wasm --timeout 5s");
+        assert!(out.contains("my_guard.wasm (wasm) is good"), "{out}");
+    }
     let out = shell(&folder, "hookmq check --config broker.toml");
     assert!(
         out.contains("my-guard  my_guard.so  intercept_publish"),
@@ -125,6 +133,35 @@ fn a_new_rust_plugin_passes_its_tests_and_is_good_as_library_and_as_wasm() {
         &format!("hookmq plugin validate '{}' --timeout 5s", module.display()),
     );
     assert!(out.contains("my_guard.wasm (wasm) is good"), "{out}");
+}
+
+#[test]
+fn a_new_javascript_plugin_has_the_whole_contract_and_passes_its_tests() {
+    let folder = new("javascript");
+    let contract = crate::folder::root().join("plugin-api/wit");
+    for file in std::fs::read_dir(contract).expect("a folder") {
+        let file = file.expect("a file").path();
+        let copy = folder
+            .path()
+            .join("my-guard/wit/deps/hookmq-plugin")
+            .join(file.file_name().expect("a name"));
+        assert_eq!(
+            std::fs::read(&copy).ok(),
+            std::fs::read(&file).ok(),
+            "{}",
+            copy.display()
+        );
+    }
+    if has("node") {
+        let out = shell(&folder, "node --test");
+        assert!(out.contains("# pass 2"), "{out}");
+    }
+    // The compiler comes from elsewhere, so that only a run that says so gets it.
+    if std::env::var_os("HOOKMQ_ONLINE").is_some() && has("npm") && cfg!(feature = "wasm") {
+        shell(&folder, "npm install && npm run build");
+        let out = shell(&folder, "hookmq plugin validate my_guard.wasm --timeout 5s");
+        assert!(out.contains("my_guard.wasm (wasm) is good"), "{out}");
+    }
 }
 
 #[test]

@@ -40,6 +40,9 @@ enum Language {
     Rust,
     /// A dynamic library, or WASM
     C,
+    /// A WASM component
+    #[value(alias = "js")]
+    Javascript,
 }
 
 /// One file of a template: its path in the new folder, and its text.
@@ -51,12 +54,32 @@ macro_rules! files {
     };
 }
 
+macro_rules! contract {
+    ($file:literal) => {
+        (
+            concat!("wit/deps/hookmq-plugin/", $file),
+            include_str!(concat!("../../../../../plugin-api/wit/", $file)),
+        )
+    };
+}
+
 const LUA: &[File] = files!("lua": "my_plugin.lua" "my_plugin_test.lua" "broker.toml" "README.md");
 const RUST: &[File] = files!(
     "rust": "Cargo.toml" ".cargo/config.toml" "src/lib.rs" "broker.toml" "README.md"
 );
 const C: &[File] =
     files!("c": "my_plugin.c" "my_plugin_test.c" "Makefile" "broker.toml" "README.md");
+const JAVASCRIPT: &[File] = files!(
+    "javascript": "my_plugin.js" "my_plugin.test.js" "package.json" "wit/world.wit" "broker.toml" "README.md"
+);
+/// The contract as compilers of components read it.
+const CONTRACT: &[File] = &[
+    contract!("event.wit"),
+    contract!("hooks.wit"),
+    contract!("host.wit"),
+    contract!("types.wit"),
+    contract!("worlds.wit"),
+];
 const HEADER: File = (
     "hookmq.h",
     include_str!("../../../../../plugin-api/c/hookmq.h"),
@@ -72,6 +95,7 @@ pub(super) fn run(arguments: &NewArguments) -> ExitCode {
         Language::Lua => LUA.to_vec(),
         Language::Rust => RUST.to_vec(),
         Language::C => [C, &[HEADER]].concat(),
+        Language::Javascript => [JAVASCRIPT, CONTRACT].concat(),
     };
     let api = match api(arguments) {
         Ok(api) => api,
@@ -124,7 +148,8 @@ fn write(folder: &Path, name: &str, api: &str, files: &[File]) -> io::Result<()>
         if let Some(folder) = file.parent() {
             fs::create_dir_all(folder)?;
         }
-        let text = if *path == HEADER.0 {
+        let is_ours = *path == HEADER.0 || CONTRACT.iter().any(|(known, _)| known == path);
+        let text = if is_ours {
             (*text).to_owned()
         } else {
             text.replace(NAME, name)
