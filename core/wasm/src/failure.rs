@@ -82,12 +82,19 @@ fn untyped(words: &str) -> Fault {
         .strip_prefix("unknown import: `")
         .and_then(|rest| rest.split('`').next());
     match missing {
-        Some(import) => Fault {
-            cause: Cause::Raised,
-            message: format!(
-                "it calls {import}, which is not there: a plugin has no files, network or environment of its own"
-            ),
-        },
+        Some(import) => {
+            let way = if import.starts_with("wasi:clocks/") {
+                "add grants = [\"clock\"] to the plugin's section"
+            } else if import.starts_with("wasi:random/") {
+                "add grants = [\"random\"] to the plugin's section"
+            } else {
+                "a plugin has no files, network or processes of its own"
+            };
+            Fault {
+                cause: Cause::Raised,
+                message: format!("it calls {import}, which is not there: {way}"),
+            }
+        }
         None => Fault::answer(shortened(words.as_bytes())),
     }
 }

@@ -37,6 +37,9 @@ pub(crate) struct State {
     pub(crate) argument: Arc<String>,
     pub(crate) text: Arc<String>,
     pub(crate) bytes: Arc<Vec<u8>>,
+    /// Begun lines of a component's output.
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: Vec<u8>,
 }
 
 impl State {
@@ -52,6 +55,8 @@ impl State {
             argument: Arc::default(),
             text: Arc::default(),
             bytes: Arc::default(),
+            stdout: Vec::new(),
+            stderr: Vec::new(),
         }
     }
 }

@@ -4,7 +4,7 @@ use hookmq_plugin_api::{FieldSet, Grant, Grants};
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker, LinkerInstance};
 
-use super::{event, host, interface_of, query};
+use super::{event, host, interface_of, query, wasi};
 use crate::state::State;
 
 /// Links all imports; tells which fields of events the component can ask for.
@@ -21,11 +21,14 @@ pub(super) fn link(
             return Err(unknown(name));
         };
         let Some(interface) = interface_of(name) else {
-            // What is of WASI is there to be linked, and ends the call that uses it.
-            if name.starts_with("wasi:") {
-                continue;
-            }
-            return Err(unknown(name));
+            // What is of WASI can be linked; what of it is not there ends the call that uses it.
+            let wasi = name.strip_prefix("wasi:").ok_or_else(|| unknown(name))?;
+            let interface = wasi.split('@').next().unwrap_or(wasi);
+            linker
+                .instance(name)
+                .and_then(|mut into| wasi::link(&mut into, interface, grants))
+                .map_err(|error| format!("{name}: {error:#}"))?;
+            continue;
         };
         let interface = interface?;
         let mut into = linker

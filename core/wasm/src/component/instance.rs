@@ -48,8 +48,10 @@ impl Instance {
         let mut handlers = Box::new([const { None }; Hook::COUNT]);
         for export in &form.exports.hooks {
             let handler = Handler::find(&instance, &mut store, export).map_err(|error| {
-                let words = "its type is not the contract's; build it with the WIT of this version";
-                failed(export.hook.name(), error.context(words))
+                let fault = Fault::answer(format!(
+                    "its type is not the contract's, build it with the WIT of this version: {error:#}"
+                ));
+                failure::of_answer(&blueprint.file, export.hook.name(), &fault)
             })?;
             if let Some(slot) = handlers.get_mut(export.hook as usize) {
                 *slot = Some(handler);

@@ -11,6 +11,7 @@ mod imports;
 mod instance;
 mod query;
 mod records;
+mod wasi;
 
 use std::sync::Arc;
 

@@ -26,8 +26,20 @@ const TYPES: &str = r#"
     (export "keep" (type $keep (eq $keep')))
     (type $answer' (record (field "verdict" $verdict) (field "changes" (list $change)) (field "keep" (option $keep))))
     (export "answer" (type $answer (eq $answer')))
+    (type $value' (variant (case "nil") (case "boolean" bool) (case "integer" s64) (case "text" string) (case "bytes" (list u8))
+      (case "pairs" (list $pair')) (case "subscriptions" (list $subscription)) (case "messages" (list $message))))
+    (export "value" (type $value (eq $value')))
+    (type $error-kind' (enum "not-granted" "limit" "argument" "depth" "stopping"))
+    (export "error-kind" (type $error-kind (eq $error-kind')))
+    (type $host-error' (record (field "kind" $error-kind) (field "message" string)))
+    (export "host-error" (type $host-error (eq $host-error')))
   ))
   (alias export $types "answer" (type $answer))
+  (alias export $types "field" (type $field))
+  (alias export $types "value" (type $value))
+  (alias export $types "subscription" (type $subscription))
+  (alias export $types "message" (type $message))
+  (alias export $types "host-error" (type $host-error))
 "#;
 
 fn types() -> String {
@@ -70,11 +82,20 @@ fn wit_type(name: &str) -> &'static str {
     }
 }
 
+/// One imported function.
+struct Function {
+    from: String,
+    name: String,
+    kind: String,
+    core: String,
+}
+
 /// A component in the making.
 pub(crate) struct Component {
     interface: String,
     params: &'static str,
-    lifted: Vec<(String, String)>,
+    imports: Vec<Function>,
+    types: Vec<(String, String)>,
     data: String,
     call: String,
     functions: String,
@@ -87,7 +108,8 @@ impl Component {
         Self {
             interface: hook.replace('_', "-"),
             params: "(param \"topic\" string)",
-            lifted: Vec::new(),
+            imports: Vec::new(),
+            types: Vec::new(),
             data: String::new(),
             call: "i32.const 4096".into(),
             functions: String::new(),
@@ -102,17 +124,38 @@ impl Component {
         self
     }
 
-    /// Imports a function: interface and name, its component type, and its core signature.
-    pub(crate) fn import(mut self, interface: &str, name: &str, kind: &str, core: &str) -> Self {
-        let at = self.lifted.len();
-        self.lifted.push((
-            format!(
-                "(import \"hookmq:plugin/{interface}@1.0.0\" (instance $i{at} (export \"{name}\" (func {kind}))))
-                (alias export $i{at} \"{name}\" (func $i{at}'))
-                (core func $f{at} (canon lower (func $i{at}') (memory $memory) (realloc $realloc)))"
-            ),
-            format!("(import \"host\" \"{name}\" (func ${name} {core}))"),
-        ));
+    /// A hook that is handed no text.
+    pub(crate) fn plain(mut self) -> Self {
+        self.params = "";
+        self
+    }
+
+    /// Imports a function of a `hookmq:plugin` interface: its component type, and its core signature.
+    pub(crate) fn import(self, interface: &str, name: &str, kind: &str, core: &str) -> Self {
+        self.import_from(
+            &format!("hookmq:plugin/{interface}@1.0.0"),
+            name,
+            kind,
+            core,
+        )
+    }
+
+    /// The same of any interface.
+    pub(crate) fn import_from(mut self, from: &str, name: &str, kind: &str, core: &str) -> Self {
+        let function = Function {
+            from: from.into(),
+            name: name.into(),
+            kind: kind.into(),
+            core: core.into(),
+        };
+        self.imports.push(function);
+        self
+    }
+
+    /// Types that an interface's functions need, as items of its instance type.
+    pub(crate) fn types_of(mut self, interface: &str, text: &str) -> Self {
+        let from = format!("hookmq:plugin/{interface}@1.0.0");
+        self.types.push((from, text.into()));
         self
     }
 
@@ -136,27 +179,63 @@ impl Component {
 
     /// Addresses above 16 KiB are handed out by `realloc`, round about.
     pub(crate) fn wat(&self) -> String {
-        let lowered: String = self
-            .lifted
-            .iter()
-            .map(|(outer, _)| outer.as_str())
-            .collect();
+        let mut lowered = String::new();
+        let mut interfaces: Vec<&str> = self.imports.iter().map(|one| one.from.as_str()).collect();
+        interfaces.dedup();
+        for (at, from) in interfaces.iter().enumerate() {
+            let functions: String = self
+                .imports
+                .iter()
+                .filter(|one| one.from == *from)
+                .map(|one| format!("(export \"{}\" (func {}))", one.name, one.kind))
+                .collect();
+            let types: String = self
+                .types
+                .iter()
+                .filter(|(interface, _)| interface == from)
+                .map(|(_, text)| text.as_str())
+                .collect();
+            lowered += &format!("(import \"{from}\" (instance $i{at} {types} {functions}))\n");
+        }
+        for (at, one) in self.imports.iter().enumerate() {
+            let from = interfaces
+                .iter()
+                .position(|from| *from == one.from)
+                .unwrap();
+            lowered += &format!(
+                "(alias export $i{from} \"{}\" (func $f{at}'))
+                (core func $f{at} (canon lower (func $f{at}') (memory $memory) (realloc $realloc)))\n",
+                one.name
+            );
+        }
         let imported: String = self
-            .lifted
+            .imports
             .iter()
-            .map(|(_, inner)| inner.as_str())
-            .collect();
-        let given: String = (0..self.lifted.len())
-            .map(|at| {
-                let inner = &self.lifted[at].1;
-                let name = inner.split('"').nth(3).unwrap();
-                format!("(export \"{name}\" (func $f{at}))")
+            .map(|one| {
+                let Function {
+                    from, name, core, ..
+                } = one;
+                format!("(import \"{from}\" \"{name}\" (func ${name} {core}))")
             })
             .collect();
-        let (core_result, result, types) = match self.has_answer {
-            true => ("(result i32)", "(result $answer)", types()),
-            false => ("", "", String::new()),
+        let given: String = interfaces
+            .iter()
+            .map(|from| {
+                let exports: String = self
+                    .imports
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, one)| one.from == *from)
+                    .map(|(at, one)| format!("(export \"{}\" (func $f{at}))", one.name))
+                    .collect();
+                format!("(with \"{from}\" (instance {exports}))")
+            })
+            .collect();
+        let (core_result, result) = match self.has_answer {
+            true => ("(result i32)", "(result $answer)"),
+            false => ("", ""),
         };
+        let types = types();
         format!(
             r#"(component {types}
             (core module $Libc
@@ -178,10 +257,10 @@ impl Component {
                 {imported}
                 {data}
                 {functions}
-                (func (export "call") (param $topic i32) (param $len i32) {core_result} {call}))
+                (func $call (export "call") {core_params} {core_result} {call}))
             (core instance $main (instantiate $Main
                 (with "libc" (instance $libc))
-                (with "host" (instance {given}))))
+                {given}))
             (alias core export $main "call" (core func $called))
             (func $call {params} {result}
                 (canon lift (core func $called) (memory $memory) (realloc $realloc)))
@@ -191,6 +270,11 @@ impl Component {
             functions = self.functions,
             call = self.call,
             params = self.params,
+            core_params = if self.params.is_empty() {
+                ""
+            } else {
+                "(param $topic i32) (param $len i32)"
+            },
             interface = self.interface,
         )
     }
