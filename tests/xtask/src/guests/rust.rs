@@ -107,11 +107,7 @@ fn has_target() -> Outcome<bool> {
 /// When one does not compile.
 pub(super) fn build(toolchain: &Toolchain) -> Outcome {
     let crates = crates()?;
-    let examples: Vec<String> = super::files(&root().join("tests/guests"), "rs")?
-        .iter()
-        .map(|path| stem(path))
-        .filter(|name| name != "lib")
-        .collect();
+    let examples = examples()?;
     let native = native(&crates)?;
     for name in examples.iter().chain(&crates) {
         let file = format!(
@@ -137,58 +133,74 @@ pub(super) fn build(toolchain: &Toolchain) -> Outcome {
     Ok(())
 }
 
-/// The crates under `plugins`, which have the names of their folders.
-fn crates() -> Outcome<Vec<String>> {
-    let mut crates = Vec::new();
-    for entry in fs::read_dir(root().join("plugins"))? {
-        let path = entry?.path();
-        if path.join("Cargo.toml").is_file() {
-            crates.push(stem(&path));
-        }
-    }
-    crates.sort();
-    Ok(crates)
+/// The plugins of `hookmq-guests`.
+fn examples() -> Outcome<Vec<String>> {
+    let manifest = fs::read_to_string(root().join("tests/guests/Cargo.toml"))?;
+    let manifest: toml::Table = manifest.parse()?;
+    let examples = manifest.get("example").and_then(toml::Value::as_array);
+    Ok(examples
+        .into_iter()
+        .flatten()
+        .filter_map(|example| example.get("name")?.as_str().map(str::to_owned))
+        .collect())
 }
 
-fn packages(command: &mut Command, crates: &[String]) {
-    command.args([
-        "build",
-        "--quiet",
-        "--package",
-        "hookmq-guests",
-        "--examples",
-    ]);
-    if !crates.is_empty() {
-        command.arg("--lib");
+/// The workspace's crates under `plugins`, which have the names of their folders.
+fn crates() -> Outcome<Vec<String>> {
+    let manifest: toml::Table = fs::read_to_string(root().join("Cargo.toml"))?.parse()?;
+    let members = manifest
+        .get("workspace")
+        .and_then(|workspace| workspace.get("members")?.as_array());
+    Ok(members
+        .into_iter()
+        .flatten()
+        .filter_map(|member| Some(member.as_str()?.strip_prefix("plugins/")?.to_owned()))
+        .collect())
+}
+
+/// Builds guests and crates. Two calls of cargo: examples would bring the crates' own test dependencies along.
+fn cargo_build(
+    toolchain: &Toolchain,
+    crates: &[String],
+    options: &[&str],
+    target: &Path,
+) -> Outcome {
+    let build = |what: &[&str]| {
+        let mut command = toolchain.cargo();
+        command.args(["build", "--quiet"]).args(what).args(options);
+        command.arg("--target-dir").arg(target);
+        for (key, value) in [("LTO", "fat"), ("STRIP", "symbols"), ("DEBUG", "none")] {
+            command.env(format!("CARGO_PROFILE_RELEASE_{key}"), value);
+        }
+        process::run(&mut command)
+    };
+    build(&["--package", "hookmq-guests", "--examples"])?;
+    if crates.is_empty() {
+        return Ok(());
     }
+    let mut packages = vec!["--lib"];
     for package in crates {
-        command.args(["--package", package]);
+        packages.extend(["--package", package]);
     }
+    build(&packages)
 }
 
 /// Dynamic libraries, in the profile of the tests. Where they are.
 fn native(crates: &[String]) -> Outcome<PathBuf> {
     let target = folder().join("build");
-    let mut command = cargo();
-    packages(&mut command, crates);
-    process::run(command.arg("--target-dir").arg(&target))?;
+    cargo_build(&Toolchain::Own, crates, &[], &target)?;
     Ok(target.join("debug"))
 }
 
 /// Core modules, small and quick. Where they are.
 fn wasm(toolchain: &Toolchain, crates: &[String], feature: Option<&str>) -> Outcome<PathBuf> {
     let target = toolchain.target_dir();
-    let mut command = toolchain.cargo();
-    packages(&mut command, crates);
-    command.args(["--release", "--target", WASM, "--target-dir"]);
-    command.arg(&target);
-    if let Some(feature) = feature {
-        command.args(["--features", &format!("hookmq-plugin-api/{feature}")]);
+    let feature = feature.map(|feature| format!("hookmq-plugin-api/{feature}"));
+    let mut options = vec!["--release", "--target", WASM];
+    if let Some(feature) = &feature {
+        options.extend(["--features", feature]);
     }
-    for (key, value) in [("LTO", "fat"), ("STRIP", "symbols"), ("DEBUG", "none")] {
-        command.env(format!("CARGO_PROFILE_RELEASE_{key}"), value);
-    }
-    process::run(&mut command)?;
+    cargo_build(toolchain, crates, &options, &target)?;
     Ok(target.join(WASM).join("release"))
 }
 
