@@ -8,6 +8,7 @@ mod engine;
 mod error;
 mod failure;
 mod file;
+mod lane;
 mod lent;
 mod limits;
 mod live;

@@ -8,14 +8,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use hookmq_plugin_api::{Answer, Cause, Event, Host, Listen, Plugin, PluginError};
+use hookmq_plugin_api::{Answer, CallFuture, Cause, Event, Host, Listen, Plugin, PluginError};
 
 use crate::compile::{Code, compile};
 use crate::engine::Engine;
 use crate::error::{Failure, LoadError};
 use crate::file::File;
+use crate::lane::Lane;
 use crate::live::{Form, Live};
 use crate::settings::WasmSettings;
 use crate::state::Blueprint;
@@ -30,6 +31,7 @@ pub struct WasmPlugin {
     file: File,
     form: Form,
     blueprint: Arc<Blueprint>,
+    lane: Lane,
 }
 
 struct Kept {
@@ -77,6 +79,7 @@ impl WasmPlugin {
             alive: Arc::new(()),
             file,
             form,
+            lane: Lane::new(&blueprint.settings.name, blueprint.settings.max_awaiting),
             blueprint,
         }))
     }
@@ -184,6 +187,33 @@ impl Plugin for WasmPlugin {
                 Err(error)
             }
             Err(_) => Err(self.panicked()),
+        }
+    }
+
+    /// The budget of inline calls does not count here: that is what the handler asked for.
+    fn call_awaiting(
+        self: Arc<Self>,
+        event: Arc<dyn Event + Send + Sync>,
+        _: Duration,
+    ) -> CallFuture {
+        let plugin = Arc::clone(&self);
+        let asked = Instant::now();
+        let call = move || {
+            let budget = plugin.blueprint.settings.awaiting_timeout;
+            match budget.checked_sub(asked.elapsed()) {
+                Some(left) => plugin.call(event.as_ref(), left),
+                None => Err(PluginError::new(
+                    Cause::Timeout,
+                    format!(
+                        "{}: its turn did not come within {budget:?}",
+                        plugin.blueprint.file
+                    ),
+                )),
+            }
+        };
+        match self.lane.call(call) {
+            Ok(reply) => Box::pin(reply),
+            Err(error) => Box::pin(std::future::ready(Err(error))),
         }
     }
 }

@@ -19,6 +19,10 @@ pub struct WasmSettings {
     pub memory_limit: usize,
     /// Time that making an instance may take: its start function and its `create`. Default 1 s.
     pub load_budget: Duration,
+    /// Time that a call of a handler that may block takes at most, waiting for its turn included. Default 5 s.
+    pub awaiting_timeout: Duration,
+    /// Calls of handlers that may block that wait for their turn at once; more are refused as unavailable. Default 1 024.
+    pub max_awaiting: usize,
     /// Where compiled plugins are kept, so that the next start need not compile them again; `None` keeps nothing. The folder is made
     /// if it is absent, and must belong to the broker's user alone.
     pub cache_folder: Option<PathBuf>,
@@ -34,6 +38,8 @@ impl WasmSettings {
             grants: Grants::NONE,
             memory_limit: 64 * 1024 * 1024,
             load_budget: Duration::from_secs(1),
+            awaiting_timeout: Duration::from_secs(5),
+            max_awaiting: 1_024,
             cache_folder: None,
         }
     }
@@ -47,6 +53,8 @@ impl std::fmt::Debug for WasmSettings {
             .field("grants", &self.grants)
             .field("memory_limit", &self.memory_limit)
             .field("load_budget", &self.load_budget)
+            .field("awaiting_timeout", &self.awaiting_timeout)
+            .field("max_awaiting", &self.max_awaiting)
             .field("cache_folder", &self.cache_folder)
             .finish_non_exhaustive()
     }
