@@ -3,6 +3,7 @@
 mod check;
 mod config;
 mod folder;
+mod guides;
 mod logs;
 mod messages;
 mod native;

@@ -1,21 +1,23 @@
 //! `hookmq plugin new`: what it writes is built, tested and run by the commands that its README has.
 
+use std::path::Path;
 use std::process::Command;
 
 use crate::folder::Folder;
 
-/// Runs a shell line in a folder of the new plugin, with the binary that is tested in front of the path.
-fn shell(folder: &Folder, line: &str) -> String {
-    let binary = std::path::Path::new(env!("CARGO_BIN_EXE_hookmq"));
+/// Runs shell lines in a folder, with the binary that is tested in front of the path.
+pub(crate) fn shell_in(folder: &Path, lines: &str) -> String {
+    let binary = Path::new(env!("CARGO_BIN_EXE_hookmq"));
     let path = format!(
         "{}:{}",
         binary.parent().expect("a folder").display(),
         std::env::var("PATH").unwrap_or_default()
     );
     let out = Command::new("sh")
-        .args(["-c", line])
-        .current_dir(folder.path().join("my-guard"))
+        .args(["-c", lines])
+        .current_dir(folder)
         .env("PATH", path)
+        .env_remove("CARGO_TARGET_DIR")
         .output()
         .expect("a shell");
     let text = format!(
@@ -23,8 +25,31 @@ fn shell(folder: &Folder, line: &str) -> String {
         String::from_utf8_lossy(&out.stdout),
         String::from_utf8_lossy(&out.stderr)
     );
-    assert!(out.status.success(), "{line}\n{text}");
+    assert!(out.status.success(), "{lines}\n{text}");
     text
+}
+
+/// The same in the new plugin's folder.
+fn shell(folder: &Folder, lines: &str) -> String {
+    shell_in(&folder.path().join("my-guard"), lines)
+}
+
+/// Whether Rust can be built for WASM here.
+pub(crate) fn has_wasm_target() -> bool {
+    let out = Command::new("rustc")
+        .args([
+            "--print",
+            "target-libdir",
+            "--target",
+            "wasm32-unknown-unknown",
+        ])
+        .output();
+    let found =
+        out.is_ok_and(|out| Path::new(String::from_utf8_lossy(&out.stdout).trim()).is_dir());
+    if !found {
+        eprintln!("not tried: there is no wasm32-unknown-unknown");
+    }
+    found
 }
 
 fn new(lang: &str) -> Folder {
@@ -37,7 +62,7 @@ fn new(lang: &str) -> Folder {
 }
 
 /// Whether a program is there at all, perhaps with a version in its name; what needs it is not tried where it is missing.
-fn has(program: &str) -> bool {
+pub(crate) fn has(program: &str) -> bool {
     let found = ["", "-19", "-16"].iter().any(|version| {
         let named = format!("{program}{version}");
         Command::new(named).arg("--version").output().is_ok()
@@ -91,7 +116,7 @@ fn a_new_c_plugin_passes_its_tests() {
 fn a_new_rust_plugin_passes_its_tests_and_is_good_as_library_and_as_wasm() {
     let folder = new("rust");
     // Shared between runs, so that the SDK is built once.
-    let target = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("new-rust");
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("new-rust");
     let cargo = |command: &str| {
         format!(
             "CARGO_TARGET_DIR='{}' {} {command} --offline --quiet",
@@ -111,19 +136,7 @@ fn a_new_rust_plugin_passes_its_tests_and_is_good_as_library_and_as_wasm() {
         ),
     );
     assert!(out.contains("libmy_guard.so (native) is good"), "{out}");
-    let has_wasm = Command::new("rustc")
-        .args([
-            "--print",
-            "target-libdir",
-            "--target",
-            "wasm32-unknown-unknown",
-        ])
-        .output()
-        .is_ok_and(|out| {
-            std::path::Path::new(String::from_utf8_lossy(&out.stdout).trim()).is_dir()
-        });
-    if !has_wasm || !cfg!(feature = "wasm") {
-        eprintln!("not tried: there is no wasm32-unknown-unknown");
+    if !cfg!(feature = "wasm") || !has_wasm_target() {
         return;
     }
     shell(&folder, &cargo("wasm"));

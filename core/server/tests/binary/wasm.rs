@@ -88,6 +88,17 @@ fn it_runs_is_listed_and_a_new_file_is_live() {
 }
 
 #[test]
+fn what_was_compiled_is_kept_where_the_config_says() {
+    let Some(compiler) = compiler() else { return };
+    let folder = Folder::with_config(CONFIG);
+    build(&compiler, &folder, "login.wasm", &login(DENY));
+    folder.run(&["check", "-c", "broker.toml"]).good();
+    let kept = std::fs::read_dir(folder.path().join("compiled")).expect("a folder");
+    assert!(kept.count() > 0);
+    folder.run(&["check", "-c", "broker.toml"]).good();
+}
+
+#[test]
 fn what_is_not_granted_is_refused_with_what_to_write() {
     let Some(compiler) = compiler() else { return };
     let folder = Folder::with_config(CONFIG);
