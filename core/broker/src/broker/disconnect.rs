@@ -154,7 +154,7 @@ impl Inner {
             state.control = None;
             self.timers.cancel(&std::mem::take(&mut state.timers));
             let subscriptions = std::mem::take(&mut state.subscriptions);
-            state.tagged = None;
+            state.tagged.clear();
             for filter in subscriptions.keys() {
                 self.router
                     .unsubscribe(filter.share_name(), filter.filter(), &entry.session);

@@ -27,6 +27,9 @@ const MAXIMUM_TAGS: usize = 1024;
 /// Sessions that awaiting plugins are asked about at the same time.
 const AT_ONCE: usize = 32;
 
+/// A subscription to ask about, as it was when it was looked at.
+type Asked = (TopicFilter, Arc<Tagged>);
+
 /// The tags that wait. However many come while the task is at work, it goes through the Sessions once more for all of them.
 #[derive(Default)]
 pub(super) struct Reauthorizations {
@@ -117,7 +120,7 @@ impl Inner {
         &self,
         entry: &Entry,
         client: &Arc<ClientInfo>,
-        found: Vec<(TopicFilter, Arc<Tagged>)>,
+        found: Vec<Asked>,
         pace: &mut Pace,
     ) {
         for (filter, tagged) in found {
@@ -244,15 +247,11 @@ impl Inner {
 }
 
 /// The subscriptions of one Session that were allowed with one of these tags, and whose they are.
-fn what_to_ask(
-    entry: &Entry,
-    wanted: &Wanted,
-) -> Option<(Arc<ClientInfo>, Vec<(TopicFilter, Arc<Tagged>)>)> {
+fn what_to_ask(entry: &Entry, wanted: &Wanted) -> Option<(Arc<ClientInfo>, Vec<Asked>)> {
     let state = entry.state.lock();
     let client = state.client.as_ref()?;
     let found: Vec<_> = state
         .tagged
-        .as_ref()?
         .iter()
         .filter(|(_, tagged)| wanted.has(tagged))
         .map(|(filter, tagged)| (filter.clone(), Arc::clone(tagged)))

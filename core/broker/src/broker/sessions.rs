@@ -39,8 +39,8 @@ pub(crate) struct State {
     pub(crate) epoch: u64,
     /// Subscriptions held, by Topic Filter as the client sent it.
     pub(crate) subscriptions: BTreeMap<TopicFilter, Subscription>,
-    /// What those of them must be asked about again that were allowed with tags. Few sessions have any.
-    pub(crate) tagged: Option<Box<BTreeMap<TopicFilter, Arc<Tagged>>>>,
+    /// What those of them must be asked about again that were allowed with tags.
+    pub(crate) tagged: BTreeMap<TopicFilter, Arc<Tagged>>,
     /// Seconds; `u32::MAX` never expires.
     pub(crate) session_expiry_interval: u32,
     /// The Will Message of the present connection, or one that waits for its delay.
@@ -79,25 +79,21 @@ impl State {
     ) {
         self.subscriptions.insert(filter.clone(), subscription);
         match tagged {
-            Some(tagged) => {
-                let all = self.tagged.get_or_insert_default();
-                all.insert(filter.clone(), Arc::new(tagged));
-            }
-            None => self.forget_tags(filter),
-        }
+            Some(tagged) => self.tagged.insert(filter.clone(), Arc::new(tagged)),
+            None => self.tagged.remove(filter),
+        };
     }
 
     /// Gives a subscription up.
     pub(crate) fn unsubscribe(&mut self, filter: &TopicFilter) -> Option<Subscription> {
-        self.forget_tags(filter);
+        self.tagged.remove(filter);
         self.subscriptions.remove(filter)
     }
 
     /// Whether this is still the subscription that was made then.
     pub(crate) fn holds(&self, filter: &TopicFilter, tagged: &Arc<Tagged>) -> bool {
         self.tagged
-            .as_ref()
-            .and_then(|all| all.get(filter))
+            .get(filter)
             .is_some_and(|present| Arc::ptr_eq(present, tagged))
     }
 
@@ -108,18 +104,7 @@ impl State {
             tagged,
             ..
         } = self;
-        if let Some(all) = tagged {
-            all.retain(|filter, _| subscriptions.contains_key(filter));
-        }
-    }
-
-    fn forget_tags(&mut self, filter: &TopicFilter) {
-        if let Some(all) = &mut self.tagged {
-            all.remove(filter);
-            if all.is_empty() {
-                self.tagged = None;
-            }
-        }
+        tagged.retain(|filter, _| subscriptions.contains_key(filter));
     }
 }
 
