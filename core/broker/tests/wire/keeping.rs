@@ -487,6 +487,39 @@ async fn a_client_that_gives_up_while_it_is_asked_about_is_not_told_twice() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_subscription_that_was_made_anew_while_the_old_one_is_asked_about_stays() {
+    let (gate, is_allowed) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(1)));
+    let rule = {
+        let (gate, is_allowed) = (Arc::clone(&gate), Arc::clone(&is_allowed));
+        Closures::new("rule").on_async_authorize_subscribe(move |_| {
+            let (gate, allowed) = (Arc::clone(&gate), is_allowed.load(SeqCst) > 0);
+            async move {
+                if allowed {
+                    return AuthorizeSubscribeAnswer::accept().keep(keep());
+                }
+                gate.acquire().await.expect("it is never closed").forget();
+                AuthorizeSubscribeAnswer::deny(0x87, "not then")
+            }
+        })
+    };
+    let (notices, told) = notices();
+    let server = Server::with([plugin(rule), told]).await;
+    let mut client = server.subscriber(V5, "client", "a", QoS::AtMostOnce).await;
+    is_allowed.store(0, SeqCst);
+    cache(&server).reauthorize("tag").expect("granted");
+    settle().await;
+    is_allowed.store(1, SeqCst);
+    client.subscribe("a", QoS::AtLeastOnce).await;
+    gate.add_permits(1);
+    until(|| gate.available_permits() == 0)
+        .await
+        .expect("the earlier question is answered");
+    settle().await;
+    holds(&server, "client", 1).await;
+    assert_eq!(notices.lines(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn many_subscriptions_go_while_others_are_served() {
     const EACH: usize = 500;
     let policy = Policy::at(Hook::AuthorizeSubscribe, |_| accept());
