@@ -50,15 +50,28 @@ pub(super) fn link(linker: &mut Linker<'_>, interface: &str, grants: Grants) -> 
         "cli/exit" => linker.func_wrap("exit", |_: Store<'_>, (how,): (Result<(), ()>,)| {
             exit(how.is_ok())
         }),
-        "cli/stdin" => linker.func_wrap("get-stdin", |_: Store<'_>, (): ()| {
-            Ok((Resource::<Input>::new_own(0),))
-        }),
-        "cli/stdout" => linker.func_wrap("get-stdout", |_: Store<'_>, (): ()| {
-            Ok((Resource::<Output>::new_own(STDOUT),))
-        }),
-        "cli/stderr" => linker.func_wrap("get-stderr", |_: Store<'_>, (): ()| {
-            Ok((Resource::<Output>::new_own(STDERR),))
-        }),
+        "cli/stdin" => {
+            linker.resource("input-stream", ResourceType::host::<Input>(), |_, _| Ok(()))?;
+            linker.func_wrap("get-stdin", |_: Store<'_>, (): ()| {
+                Ok((Resource::<Input>::new_own(0),))
+            })
+        }
+        "cli/stdout" => {
+            linker.resource("output-stream", ResourceType::host::<Output>(), |_, _| {
+                Ok(())
+            })?;
+            linker.func_wrap("get-stdout", |_: Store<'_>, (): ()| {
+                Ok((Resource::<Output>::new_own(STDOUT),))
+            })
+        }
+        "cli/stderr" => {
+            linker.resource("output-stream", ResourceType::host::<Output>(), |_, _| {
+                Ok(())
+            })?;
+            linker.func_wrap("get-stderr", |_: Store<'_>, (): ()| {
+                Ok((Resource::<Output>::new_own(STDERR),))
+            })
+        }
         "io/error" => linker.resource("error", ResourceType::host::<IoError>(), |_, _| Ok(())),
         "io/poll" => linker.resource("pollable", ResourceType::host::<Pollable>(), |_, _| Ok(())),
         "io/streams" => streams(linker),
@@ -98,6 +111,9 @@ fn exit(is_well: bool) -> Result<()> {
 }
 
 fn streams(linker: &mut Linker<'_>) -> Result<()> {
+    // Types that it takes from the others; they must be the same ones.
+    linker.resource("error", ResourceType::host::<IoError>(), |_, _| Ok(()))?;
+    linker.resource("pollable", ResourceType::host::<Pollable>(), |_, _| Ok(()))?;
     linker.resource("output-stream", ResourceType::host::<Output>(), |_, _| {
         Ok(())
     })?;
