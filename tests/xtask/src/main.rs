@@ -14,6 +14,7 @@ mod foreign;
 mod fuzz;
 mod generate;
 mod guests;
+mod hostile;
 mod paho;
 mod process;
 mod run;
@@ -56,6 +57,8 @@ enum Command {
     Fuzz(fuzz::Arguments),
     /// Plugins as files, for every carrier: what tests load, and what ships.
     Guests(guests::Arguments),
+    /// Plugins that misbehave on purpose, against a broker that runs.
+    Hostile(hostile::Arguments),
     /// What follows from the hook catalogue: typed views, type files for editors, the hook reference.
     Generate,
 }
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         Command::Paho(arguments) => paho::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Guests(arguments) => guests::run(&arguments),
+        Command::Hostile(arguments) => hostile::run(&arguments),
         Command::Generate => generate::run(),
     };
     match outcome {

@@ -194,6 +194,16 @@ impl Running {
     pub(crate) fn terminate(&self) {
         signal("-TERM", &self.group.to_string());
     }
+
+    /// Tells the child to read its configuration again (SIGHUP).
+    pub(crate) fn hang_up(&self) {
+        signal("-HUP", &self.group.to_string());
+    }
+
+    /// Number of the process.
+    pub(crate) const fn pid(&self) -> u32 {
+        self.group
+    }
 }
 
 impl Drop for Running {

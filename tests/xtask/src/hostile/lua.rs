@@ -1,0 +1,65 @@
+//! Scripts that misbehave: numbers 28, 29, 30 and 35.
+
+use std::fs;
+
+use super::bystander::Bystander;
+use super::case::{Case, OnError, cases};
+use super::lab::{Lab, sources};
+use super::report::Section;
+use crate::Outcome;
+
+/// A file of cases, the number that they stand for, and whether they may use up their plugin's memory rather than their time.
+const FILES: [(&str, u8, &str); 4] = [
+    ("loops", 28, "20ms"),
+    ("builtins", 29, "20ms"),
+    // Time enough that memory ends first.
+    ("memory", 30, "5s"),
+    ("answers", 35, "1s"),
+];
+
+/// Tries all of them, each `rounds` times.
+///
+/// # Errors
+/// When there is nothing to try them on.
+pub(super) fn run(rounds: usize) -> Outcome<Section> {
+    let mut section = Section::new("scripts", 256);
+    let mut lab = Lab::new("scripts")?;
+    let mut tried: Vec<(u8, String, OnError, Case)> = Vec::new();
+    for (file, number, timeout) in FILES {
+        let name = format!("{file}.lua");
+        lab.put(&name, &fs::read(sources().join("lua").join(&name))?)?;
+        for case in cases(&format!("lua/{name}"))? {
+            let plugin = format!("{file}-{}", tried.len());
+            let on_error = OnError::of(tried.len());
+            lab.plugin(
+                &plugin,
+                &name,
+                &format!(
+                    "topics = [\"hostile/{plugin}\"]\ntimeout = \"{timeout}\"\non_error = \"{}\"\ngrants = [\"kv\"]\nconfig = {{ case = \"{}\" }}",
+                    on_error.word(),
+                    case.name
+                ),
+            );
+            tried.push((number, plugin, on_error, case));
+        }
+    }
+    let mut broker = lab.start()?;
+    let bystander = Bystander::start(broker.address())?;
+    let mut client = broker.client("hostile")?;
+    for round in 0..rounds {
+        for (number, plugin, on_error, case) in &tried {
+            let topic = format!("hostile/{plugin}");
+            let (is_good, outcome) =
+                case.try_out(&mut broker, &mut client, plugin, &topic, *on_error)?;
+            // What is as it was need not be told again.
+            if round == 0 || !is_good {
+                section.row(*number, "lua", &case.name, is_good, outcome);
+            }
+        }
+    }
+    section.delays = Some(bystander.stop()?);
+    section.is_alive = broker.is_alive();
+    section.rss = Some(broker.rss());
+    broker.stop()?;
+    Ok(section)
+}

@@ -1,0 +1,111 @@
+//! `cargo xtask hostile`: plugins that misbehave on purpose, against a broker that runs, with what came of each.
+//!
+//! The sources are under `tests/hostile`, a folder per runtime. Everything goes over loopback, has an end, and is ended by its number.
+//! Delays and memory are printed; what fails the run is only what no busy machine can cause: a broker that is gone, a call that is
+//! not cut, a failure that does not count as `on_error` says, a message that is lost, memory far beyond its bound.
+
+mod built;
+mod bystander;
+mod case;
+mod compose;
+mod escapes;
+mod flow;
+mod lab;
+mod lua;
+mod native;
+mod peer;
+mod reload;
+mod report;
+mod sizes;
+mod waiting;
+mod wasm;
+
+use std::time::Instant;
+
+use report::Section;
+
+use crate::{Outcome, guests};
+
+/// What `cargo xtask hostile` takes.
+#[derive(clap::Args, Default)]
+#[group(skip)]
+pub(crate) struct Arguments {
+    /// A bounded share, for every test run.
+    #[arg(long)]
+    quick: bool,
+    /// Take the broker and the plugins as they were built before.
+    #[arg(long)]
+    built: bool,
+    /// Only these parts.
+    #[arg(value_name = "PART")]
+    parts: Vec<String>,
+}
+
+/// One part: its name, and what it does; `true` is for the quick share.
+type Part = (&'static str, fn(bool) -> Outcome<Section>);
+
+const PARTS: [Part; 9] = [
+    ("scripts", |quick| lua::run(if quick { 1 } else { 5 })),
+    ("wasm", |quick| wasm::run(if quick { 1 } else { 5 })),
+    ("traps", |quick| {
+        wasm::traps(if quick { 10_000 } else { 100_000 })
+    }),
+    ("native", native::run),
+    ("waiting", |_| waiting::run()),
+    ("sizes", |_| sizes::run()),
+    ("broken", |_| reload::broken()),
+    ("reload", |quick| {
+        let n = if quick { 50 } else { 1_000 };
+        reload::under_load(n, n)
+    }),
+    ("escapes", |_| escapes::run()),
+];
+
+/// Tries everything and prints the table.
+///
+/// # Errors
+/// When anything went wrong; the message names it.
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    if !arguments.built {
+        lab::build()?;
+        guests::prepare_for_tests()?;
+    }
+    let is_wanted =
+        |name: &str| arguments.parts.is_empty() || arguments.parts.iter().any(|part| part == name);
+    let mut flaws = Vec::new();
+    let mut n_cases = 0;
+    for (name, part) in PARTS.iter().filter(|(name, _)| is_wanted(name)) {
+        let started = Instant::now();
+        match part(arguments.quick) {
+            Ok(mut section) => {
+                section.took = started.elapsed();
+                n_cases += section.rows.len();
+                print!("{section}");
+                flaws.extend(section.flaws());
+            }
+            Err(failure) => flaws.push(format!("{name}: {failure}")),
+        }
+    }
+    if flaws.is_empty() {
+        println!("{n_cases} cases, and the broker served on");
+        return Ok(());
+    }
+    Err(format!(
+        "{} of {n_cases} cases went wrong:\n{}",
+        flaws.len(),
+        flaws.join("\n")
+    )
+    .into())
+}
+
+/// For the test command: the quick share.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn run_quick() -> Outcome {
+    run(&Arguments {
+        quick: true,
+        built: false,
+        parts: Vec::new(),
+    })
+}

@@ -1,0 +1,163 @@
+//! Numbers 32 and 39: panics, ends of the process, and plugins that publish from their own hook.
+
+use std::time::Instant;
+
+use super::built::{Runtime, compile};
+use super::bystander::Bystander;
+use super::lab::{Lab, message, text};
+use super::peer::PATIENCE;
+use super::report::Section;
+use crate::Outcome;
+
+/// How the fixture that misbehaves is built, and what `plugin validate` says of it.
+const ENDS: [(&str, &str, &str); 6] = [
+    (
+        "segmentation fault",
+        "-DDOES_SEGFAULT",
+        "killed by signal 11 (segmentation fault)",
+    ),
+    ("abort", "-DDOES_ABORT", "killed by signal 6 (abort)"),
+    (
+        "exit(3)",
+        "-DDOES_EXIT",
+        "ended the process with exit code 3",
+    ),
+    ("stack used up", "-DDOES_OVERFLOW", "killed by signal"),
+    ("unknown verdict", "-DDOES_UNKNOWN_VERDICT", "42"),
+    ("endless loop", "-DDOES_LOOP", "did not return within"),
+];
+/// What stands for it in the report's first lines.
+const DUPLICATE: &str = "intercept_publish with dup true";
+/// Publishes that one publish may cause in a row.
+const DEPTH: usize = 8;
+
+/// Native plugins that would take a process down, tried as an operator would, while a broker runs; panics in the broker itself.
+///
+/// # Errors
+/// When there is nothing to try it on.
+pub(super) fn run(is_quick: bool) -> Outcome<Section> {
+    let mut section = Section::new("native", 128);
+    let mut lab = Lab::new("native")?;
+    for runtime in Runtime::ALL {
+        lab.put(&runtime.file(), &runtime.bytes('a')?)?;
+    }
+    for (at, runtime) in Runtime::ALL.into_iter().enumerate() {
+        lab.plugin(
+            runtime.word(),
+            &runtime.file(),
+            &format!(
+                "{}\ntopics = [\"again/{1}\", \"panic/{1}\", \"panic with a number/{1}\", \"overflow/{1}\"]\ngrants = [\"publish\"]\non_error = \"pass\"\npriority = {at}",
+                runtime.config(),
+                runtime.word()
+            ),
+        );
+    }
+    let mut broker = lab.start()?;
+    let bystander = Bystander::start(broker.address())?;
+    let mut client = broker.client("hostile")?;
+    for runtime in &Runtime::ALL[1..] {
+        for (kind, case) in [
+            ("panic", "panic"),
+            ("panic with a number", "panic that is no text"),
+            ("overflow", "index out of bounds"),
+        ] {
+            let mark = broker.mark()?;
+            let name = runtime.word();
+            let answered = client.publish(&format!("{kind}/{name}"), b"x")?;
+            let line = broker.wait_for(mark, "that the plugin failed", |line| {
+                text(line, "plugin") == name && message(line).starts_with("plugin failed")
+            });
+            let again = client.publish(&format!("{kind}/{name}/fine"), b"x")?;
+            let is_good = line.as_ref().is_ok_and(|line| {
+                let cause = text(line, "cause");
+                cause == "panic" || (cause == "raised" && *runtime != Runtime::Native)
+            }) && answered.code < 0x80
+                && again.code < 0x80;
+            section.row(
+                32,
+                name,
+                case,
+                is_good,
+                line.map_or_else(
+                    |error| error.to_string(),
+                    |line| format!("{}: {}", text(&line, "cause"), message(&line)),
+                ),
+            );
+        }
+    }
+    for runtime in Runtime::ALL {
+        again(&mut section, &mut broker, runtime)?;
+    }
+    for (case, flag, words) in ENDS
+        .iter()
+        .filter(|(case, ..)| !is_quick || *case != "endless loop")
+    {
+        let output = format!("{}.so", flag.trim_start_matches("-D").to_lowercase());
+        compile(
+            &lab,
+            "core/server/tests/fixtures/misbehave.c",
+            &output,
+            &[flag],
+        )?;
+        let started = Instant::now();
+        let (code, said) = lab.command(&["plugin", "validate", &output, "--timeout", "100ms"])?;
+        let line = said.lines().find(|line| line.contains(DUPLICATE));
+        section.row(
+            32,
+            "validate",
+            *case,
+            code == Some(1) && line.is_some_and(|line| line.contains(words)) && broker.is_alive(),
+            format!(
+                "{} ms, exit code {code:?}: {}",
+                started.elapsed().as_millis(),
+                line.unwrap_or(&said)
+            ),
+        );
+    }
+    section.delays = Some(bystander.stop()?);
+    section.is_alive = broker.is_alive();
+    section.rss = Some(broker.rss());
+    broker.stop()?;
+    Ok(section)
+}
+
+/// Number 39: every message is published again by the hook that sees it.
+fn again(section: &mut Section, broker: &mut super::lab::Broker<'_>, runtime: Runtime) -> Outcome {
+    let name = runtime.word();
+    let topic = format!("again/{name}");
+    let mark = broker.mark()?;
+    let mut subscriber = broker.client("again-s")?;
+    subscriber.subscribe(&topic)?;
+    let mut client = broker.client("again-p")?;
+    client.publish(&topic, b"x")?;
+    let is_alarm = |line: &serde_json::Value| {
+        text(line, "plugin") == name && message(line).starts_with("plugin failed")
+    };
+    let alarm = broker.wait_for(mark, "that the plugin failed", is_alarm);
+    let mut n_messages = 0;
+    while n_messages <= DEPTH && subscriber.message(Instant::now() + PATIENCE)?.is_some() {
+        n_messages += 1;
+    }
+    // Whatever else would be published is behind this one.
+    client.publish("again/end", b"")?;
+    subscriber.subscribe("again/end")?;
+    client.publish("again/end", b"")?;
+    while let Some(message) = subscriber.message(Instant::now() + PATIENCE)? {
+        if message.topic == "again/end" {
+            break;
+        }
+        n_messages += 1;
+    }
+    let n_alarms = broker.lines(mark, is_alarm)?.len();
+    section.row(
+        39,
+        name,
+        "publishes from its own hook",
+        n_messages == DEPTH + 1 && n_alarms == 1,
+        format!(
+            "{n_messages} messages, {n_alarms} alarm: {}",
+            alarm.map_or_else(|error| error.to_string(), |line| message(&line).to_owned())
+        ),
+    );
+    Ok(())
+}
