@@ -106,10 +106,10 @@ fn has_target() -> Outcome<bool> {
 /// # Errors
 /// When one does not compile.
 pub(super) fn build(toolchain: &Toolchain) -> Outcome {
-    let crates = crates()?;
     let examples = examples()?;
-    let native = native(&crates)?;
-    for name in examples.iter().chain(&crates) {
+    let natives = crates("native")?;
+    let native = native(&natives)?;
+    for name in examples.iter().chain(&natives) {
         let file = format!(
             "{}{}{}",
             std::env::consts::DLL_PREFIX,
@@ -119,6 +119,7 @@ pub(super) fn build(toolchain: &Toolchain) -> Outcome {
         copy(&native, &file, &carrier("native")?.join(&file), Ok)?;
     }
     for (name, features) in [("module", None), ("component", Some("component"))] {
+        let crates = crates(name)?;
         let built = wasm(toolchain, &crates, features)?;
         for plugin in examples.iter().chain(&crates) {
             let file = format!("{}.wasm", plugin.replace('-', "_"));
@@ -145,17 +146,32 @@ fn examples() -> Outcome<Vec<String>> {
         .collect())
 }
 
-/// The workspace's crates under `plugins`, which have the names of their folders.
-fn crates() -> Outcome<Vec<String>> {
+/// The workspace's crates under `plugins`, which have the names of their folders, as far as they are for this carrier. A manifest may say
+/// which carriers it is for (`[package.metadata.hookmq] carriers`); others are for all.
+fn crates(carrier: &str) -> Outcome<Vec<String>> {
     let manifest: toml::Table = fs::read_to_string(root().join("Cargo.toml"))?.parse()?;
     let members = manifest
         .get("workspace")
         .and_then(|workspace| workspace.get("members")?.as_array());
-    Ok(members
-        .into_iter()
-        .flatten()
-        .filter_map(|member| Some(member.as_str()?.strip_prefix("plugins/")?.to_owned()))
-        .collect())
+    let mut crates = Vec::new();
+    for member in members.into_iter().flatten() {
+        let Some(name) = member
+            .as_str()
+            .and_then(|member| member.strip_prefix("plugins/"))
+        else {
+            continue;
+        };
+        let own = root().join("plugins").join(name).join("Cargo.toml");
+        let own: toml::Table = fs::read_to_string(own)?.parse()?;
+        let carriers = own
+            .get("package")
+            .and_then(|package| package.get("metadata")?.get("hookmq")?.get("carriers"))
+            .and_then(toml::Value::as_array);
+        if carriers.is_none_or(|all| all.iter().any(|one| one.as_str() == Some(carrier))) {
+            crates.push(name.to_owned());
+        }
+    }
+    Ok(crates)
 }
 
 /// Builds guests and crates. Two calls of cargo: examples would bring the crates' own test dependencies along.
