@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 
-use crate::process::{self, Running, cargo, target_dir};
+use crate::process::{self, Running, target_dir};
 use crate::{Outcome, setup};
 
 /// The longest that a broker may take to listen, or to stop.
@@ -167,13 +167,13 @@ fn free_address() -> Outcome<SocketAddr> {
 
 fn hookmq(folder: &Path, address: SocketAddr, settings: &str) -> Outcome<Command> {
     setup::need_cxx()?;
-    process::run(cargo().args(["build", "--package", "hookmq"]))?;
+    let binary = process::build_broker()?;
     let file = folder.join("broker.toml");
     fs::write(
         &file,
         format!("[[listener]]\nbind = \"{address}\"\n\n{settings}"),
     )?;
-    let mut command = Command::new(target_dir().join("debug/hookmq"));
+    let mut command = Command::new(binary);
     command.args(["run", "--config"]).arg(file);
     Ok(command)
 }

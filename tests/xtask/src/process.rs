@@ -22,6 +22,16 @@ pub(crate) fn root() -> PathBuf {
     here.ancestors().nth(2).unwrap_or(here).to_path_buf()
 }
 
+/// Builds the broker as tests run it, and says where it is. With the whole workspace's features, as the tests themselves are built:
+/// built alone, its dependencies have fewer, and the WASM compiler would be compiled twice.
+///
+/// # Errors
+/// When it does not build.
+pub(crate) fn build_broker() -> Outcome<PathBuf> {
+    run(cargo().args(["build", "--workspace", "--bin", "hookmq"]))?;
+    Ok(target_dir().join("debug/hookmq"))
+}
+
 /// Where things that are built, installed or logged go; never committed.
 pub(crate) fn target_dir() -> PathBuf {
     // A relative one is relative to the root, where `cargo()` runs.

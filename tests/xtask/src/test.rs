@@ -1,7 +1,9 @@
 //! `cargo xtask test`: the README's test command. Every test of the workspace, its set-up included.
 
+use std::process::Command;
+
 use crate::process::{self, cargo, root};
-use crate::{Outcome, foreign, guests, setup};
+use crate::{Outcome, foreign, guests, hostile, setup};
 
 /// What `cargo xtask test` takes.
 #[derive(clap::Args, Default)]
@@ -31,6 +33,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         ("the plugins that tests load", guests::prepare_for_tests),
         ("documentation tests", documentation_tests),
         ("the scripts' own tests", script_tests),
+        ("plugins that misbehave", hostile::run_quick),
         ("tests", || code_tests(None)),
     ] {
         if let Err(failure) = step() {
@@ -65,14 +68,10 @@ fn script_tests() -> Outcome {
     if !root().join("core/server").is_dir() {
         return Ok(());
     }
-    process::run(cargo().args([
-        "run",
-        "--quiet",
-        "--package",
-        "hookmq",
-        "--",
-        "plugin",
-        "test",
-        "scripts",
-    ]))
+    let broker = process::build_broker()?;
+    process::run(
+        Command::new(broker)
+            .current_dir(root())
+            .args(["plugin", "test", "scripts"]),
+    )
 }

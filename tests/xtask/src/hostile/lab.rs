@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value as Json;
 
 use super::peer::{PATIENCE, Peer};
-use crate::process::{self, Running, cargo, root, target_dir};
+use crate::process::{self, Running, root, target_dir};
 use crate::{Outcome, setup};
 
 /// Between two looks at something that is waited for.
@@ -51,7 +51,7 @@ struct Log {
 /// When it does not build.
 pub(super) fn build() -> Outcome {
     setup::need_cxx()?;
-    process::run(cargo().args(["build", "--package", "hookmq", "--features", "wasm"]))
+    process::build_broker().map(drop)
 }
 
 fn binary() -> PathBuf {
