@@ -24,10 +24,14 @@ pub(super) fn link(
             // What is of WASI can be linked; what of it is not there ends the call that uses it.
             let wasi = name.strip_prefix("wasi:").ok_or_else(|| unknown(name))?;
             let interface = wasi.split('@').next().unwrap_or(wasi);
-            linker
-                .instance(name)
-                .and_then(|mut into| wasi::link(&mut into, interface, grants))
-                .map_err(|error| format!("{name}: {error:#}"))?;
+            let wrong = |error| format!("{name}: {error:#}");
+            let mut into = linker.instance(name).map_err(wrong)?;
+            for (name, item) in instance.exports(engine) {
+                if let ComponentItem::Resource(_) = item.ty {
+                    wasi::link_resource(&mut into, name).map_err(wrong)?;
+                }
+            }
+            wasi::link(&mut into, interface, grants).map_err(wrong)?;
             continue;
         };
         let interface = interface?;

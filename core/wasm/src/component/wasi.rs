@@ -14,11 +14,13 @@ use crate::state::State;
 type Store<'a> = StoreContextMut<'a, State>;
 type Linker<'a> = LinkerInstance<'a, State>;
 
-/// `output-stream`, `input-stream`, `error` and `pollable` of `wasi:io`. Handles are numbers, nothing is behind them.
+/// The resources that functions of this module name. Handles are numbers, nothing is behind them.
 enum Output {}
 enum Input {}
 enum IoError {}
-enum Pollable {}
+enum TerminalInput {}
+enum TerminalOutput {}
+enum Descriptor {}
 
 /// The handles of the two outputs.
 const STDOUT: u32 = 1;
@@ -43,37 +45,45 @@ struct DateTime {
     nanoseconds: u32,
 }
 
-/// Links what there is of an interface, given without `wasi:` and version.
+/// Links a resource: it must be of the same type in every interface that names it.
+pub(super) fn link_resource(linker: &mut Linker<'_>, name: &str) -> Result<()> {
+    let kind = match name {
+        "output-stream" => ResourceType::host::<Output>(),
+        "input-stream" => ResourceType::host::<Input>(),
+        "error" => ResourceType::host::<IoError>(),
+        "terminal-input" => ResourceType::host::<TerminalInput>(),
+        "terminal-output" => ResourceType::host::<TerminalOutput>(),
+        "descriptor" => ResourceType::host::<Descriptor>(),
+        // No function here names it, so it may be of any type.
+        _ => return Ok(()),
+    };
+    linker.resource(name, kind, |_, _| Ok(()))
+}
+
+/// Links what there is of an interface, given without `wasi:` and version. Its resources are linked already.
 pub(super) fn link(linker: &mut Linker<'_>, interface: &str, grants: Grants) -> Result<()> {
     match interface {
         "cli/environment" => environment(linker),
         "cli/exit" => linker.func_wrap("exit", |_: Store<'_>, (how,): (Result<(), ()>,)| {
             exit(how.is_ok())
         }),
-        "cli/stdin" => {
-            linker.resource("input-stream", ResourceType::host::<Input>(), |_, _| Ok(()))?;
-            linker.func_wrap("get-stdin", |_: Store<'_>, (): ()| {
-                Ok((Resource::<Input>::new_own(0),))
-            })
-        }
-        "cli/stdout" => {
-            linker.resource("output-stream", ResourceType::host::<Output>(), |_, _| {
-                Ok(())
-            })?;
-            linker.func_wrap("get-stdout", |_: Store<'_>, (): ()| {
-                Ok((Resource::<Output>::new_own(STDOUT),))
-            })
-        }
-        "cli/stderr" => {
-            linker.resource("output-stream", ResourceType::host::<Output>(), |_, _| {
-                Ok(())
-            })?;
-            linker.func_wrap("get-stderr", |_: Store<'_>, (): ()| {
-                Ok((Resource::<Output>::new_own(STDERR),))
-            })
-        }
-        "io/error" => linker.resource("error", ResourceType::host::<IoError>(), |_, _| Ok(())),
-        "io/poll" => linker.resource("pollable", ResourceType::host::<Pollable>(), |_, _| Ok(())),
+        "cli/stdin" => linker.func_wrap("get-stdin", |_: Store<'_>, (): ()| {
+            Ok((Resource::<Input>::new_own(0),))
+        }),
+        "cli/stdout" => linker.func_wrap("get-stdout", |_: Store<'_>, (): ()| {
+            Ok((Resource::<Output>::new_own(STDOUT),))
+        }),
+        "cli/stderr" => linker.func_wrap("get-stderr", |_: Store<'_>, (): ()| {
+            Ok((Resource::<Output>::new_own(STDERR),))
+        }),
+        "cli/terminal-stdin" => linker.func_wrap("get-terminal-stdin", |_: Store<'_>, (): ()| {
+            Ok((None::<Resource<TerminalInput>>,))
+        }),
+        "cli/terminal-stdout" => no_terminal(linker, "get-terminal-stdout"),
+        "cli/terminal-stderr" => no_terminal(linker, "get-terminal-stderr"),
+        "filesystem/preopens" => linker.func_wrap("get-directories", |_: Store<'_>, (): ()| {
+            Ok((Vec::<(Resource<Descriptor>, String)>::new(),))
+        }),
         "io/streams" => streams(linker),
         "clocks/wall-clock" if grants.has(Grant::Clock) => wall_clock(linker),
         "clocks/monotonic-clock" if grants.has(Grant::Clock) => monotonic_clock(linker),
@@ -102,6 +112,12 @@ fn environment(linker: &mut Linker<'_>) -> Result<()> {
     linker.func_wrap("initial-cwd", |_: Store<'_>, (): ()| Ok((None::<String>,)))
 }
 
+fn no_terminal(linker: &mut Linker<'_>, name: &str) -> Result<()> {
+    linker.func_wrap(name, |_: Store<'_>, (): ()| {
+        Ok((None::<Resource<TerminalOutput>>,))
+    })
+}
+
 fn exit(is_well: bool) -> Result<()> {
     let how = if is_well { "well" } else { "with a failure" };
     Err(wasmtime::Error::new(Fault {
@@ -111,13 +127,6 @@ fn exit(is_well: bool) -> Result<()> {
 }
 
 fn streams(linker: &mut Linker<'_>) -> Result<()> {
-    // Types that it takes from the others; they must be the same ones.
-    linker.resource("error", ResourceType::host::<IoError>(), |_, _| Ok(()))?;
-    linker.resource("pollable", ResourceType::host::<Pollable>(), |_, _| Ok(()))?;
-    linker.resource("output-stream", ResourceType::host::<Output>(), |_, _| {
-        Ok(())
-    })?;
-    linker.resource("input-stream", ResourceType::host::<Input>(), |_, _| Ok(()))?;
     linker.func_wrap(
         "[method]output-stream.check-write",
         |_: Store<'_>, (_,): (Resource<Output>,)| Ok((Ok::<u64, StreamError>(MAX_TEXT as u64),)),
