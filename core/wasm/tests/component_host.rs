@@ -320,6 +320,52 @@ fn wasi_is_there_as_far_as_it_does_no_harm() {
     );
 }
 
+#[test]
+fn what_is_written_to_the_outputs_goes_to_the_log() {
+    let write = "[method]output-stream.blocking-write-and-flush";
+    let component = plugin()
+        .types_from(
+            "wasi:io/error@0.2.6",
+            "(export \"error\" (type (sub resource)))",
+            "(alias export $types' \"error\" (type $error))",
+        )
+        .types_from(
+            "wasi:io/streams@0.2.6",
+            "(export \"error\" (type $error' (eq $error)))
+            (export \"output-stream\" (type $output' (sub resource)))
+            (type $stream-error' (variant (case \"last-operation-failed\" (own $error')) (case \"closed\")))
+            (export \"stream-error\" (type $stream-error (eq $stream-error')))",
+            "(alias export $types' \"output-stream\" (type $output))",
+        )
+        .types_from(
+            "wasi:cli/stderr@0.2.6",
+            "(export \"output-stream\" (type $own (eq $output)))",
+            "",
+        )
+        .import_from(
+            "wasi:io/streams@0.2.6",
+            write,
+            "(param \"self\" (borrow $output')) (param \"contents\" (list u8)) (result (result (error $stream-error)))",
+            "(param i32 i32 i32 i32)",
+        )
+        .import_from("wasi:cli/stderr@0.2.6", "get-stderr", "(result (own $own))", "(result i32)")
+        .data(2_200, "panicked\\0aat x.rs:7")
+        .call(&format!(
+            "(local $stream i32) (local.set $stream (call $get-stderr))
+            (call ${write} (local.get $stream) (i32.const 2200) (i32.const 5) (i32.const 3000))
+            (call ${write} (local.get $stream) (i32.const 2205) (i32.const 13) (i32.const 3000))
+            i32.const 4096"
+        ));
+    let component = component.wat().replace(&format!("${write}"), "$write");
+    let loaded = load(&component);
+    assert_eq!(loaded.call(&publish()), Ok(Answer::PASS));
+    let state = loaded.host.state.lock();
+    assert_eq!(
+        state.log,
+        [(LogLevel::Warn, "x.wasm".into(), "panicked".into())]
+    );
+}
+
 /// Misbehaves on the topic `x`, and passes otherwise.
 fn on_demand(component: Component, body: &str) -> Loaded {
     let component = component.call(&format!(

@@ -95,7 +95,7 @@ pub(crate) struct Component {
     interface: String,
     params: &'static str,
     imports: Vec<Function>,
-    types: Vec<(String, String)>,
+    types: Vec<(String, String, String)>,
     data: String,
     call: String,
     functions: String,
@@ -153,9 +153,13 @@ impl Component {
     }
 
     /// Types that an interface's functions need, as items of its instance type.
-    pub(crate) fn types_of(mut self, interface: &str, text: &str) -> Self {
-        let from = format!("hookmq:plugin/{interface}@1.0.0");
-        self.types.push((from, text.into()));
+    pub(crate) fn types_of(self, interface: &str, text: &str) -> Self {
+        self.types_from(&format!("hookmq:plugin/{interface}@1.0.0"), text, "")
+    }
+
+    /// The same of any interface; `behind` are items that follow its import, where it is `$types'` by then.
+    pub(crate) fn types_from(mut self, from: &str, text: &str, behind: &str) -> Self {
+        self.types.push((from.into(), text.into(), behind.into()));
         self
     }
 
@@ -180,8 +184,13 @@ impl Component {
     /// Addresses above 16 KiB are handed out by `realloc`, round about.
     pub(crate) fn wat(&self) -> String {
         let mut lowered = String::new();
-        let mut interfaces: Vec<&str> = self.imports.iter().map(|one| one.from.as_str()).collect();
-        interfaces.dedup();
+        let mut interfaces: Vec<&str> = Vec::new();
+        let typed = self.types.iter().map(|(from, ..)| from.as_str());
+        for from in typed.chain(self.imports.iter().map(|one| one.from.as_str())) {
+            if !interfaces.contains(&from) {
+                interfaces.push(from);
+            }
+        }
         for (at, from) in interfaces.iter().enumerate() {
             let functions: String = self
                 .imports
@@ -189,13 +198,15 @@ impl Component {
                 .filter(|one| one.from == *from)
                 .map(|one| format!("(export \"{}\" (func {}))", one.name, one.kind))
                 .collect();
-            let types: String = self
+            let (types, behind): (String, String) = self
                 .types
                 .iter()
-                .filter(|(interface, _)| interface == from)
-                .map(|(_, text)| text.as_str())
-                .collect();
-            lowered += &format!("(import \"{from}\" (instance $i{at} {types} {functions}))\n");
+                .filter(|(interface, ..)| interface == from)
+                .map(|(_, text, behind)| (text.as_str(), behind.as_str()))
+                .unzip();
+            let behind = behind.replace("$types'", &format!("$i{at}"));
+            lowered +=
+                &format!("(import \"{from}\" (instance $i{at} {types} {functions})) {behind}\n");
         }
         for (at, one) in self.imports.iter().enumerate() {
             let from = interfaces
@@ -220,6 +231,7 @@ impl Component {
             .collect();
         let given: String = interfaces
             .iter()
+            .filter(|from| self.imports.iter().any(|one| one.from == **from))
             .map(|from| {
                 let exports: String = self
                     .imports
