@@ -217,6 +217,8 @@ fn load_wasm(
         config: config_text(&settings.config),
         grants: settings.grants.iter().copied().collect(),
         memory_limit: settings.memory,
+        awaiting_timeout: settings.awaiting_timeout,
+        max_awaiting: settings.maximum_awaiting,
         cache_folder: compile_cache.map(Path::to_path_buf),
         ..WasmSettings::new(name)
     };

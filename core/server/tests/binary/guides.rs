@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::folder::{Folder, root};
-use crate::templates::{has, has_wasm_target, shell_in};
+use crate::templates::{has, has_target, shell_in};
 
 /// The blocks of one language, in order.
 fn blocks(guide: &str, language: &str) -> Vec<String> {
@@ -56,7 +56,7 @@ fn the_commands_of_the_native_guide_work_as_pasted() {
 
 #[test]
 fn the_commands_of_the_rust_guide_work_as_pasted() {
-    if cfg!(feature = "wasm") && has_wasm_target() {
+    if cfg!(feature = "wasm") && has_target("wasm32-unknown-unknown") {
         let out = type_in(&Folder::new(), &blocks("guide-rust.md", "sh")[0]);
         assert!(out.contains("my_guard.wasm (wasm) is good"), "{out}");
         assert!(out.contains("broker.toml is good"), "{out}");

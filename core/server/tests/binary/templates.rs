@@ -34,20 +34,15 @@ fn shell(folder: &Folder, lines: &str) -> String {
     shell_in(&folder.path().join("my-guard"), lines)
 }
 
-/// Whether Rust can be built for WASM here.
-pub(crate) fn has_wasm_target() -> bool {
+/// Whether Rust can be built for this form of WASM here.
+pub(crate) fn has_target(target: &str) -> bool {
     let out = Command::new("rustc")
-        .args([
-            "--print",
-            "target-libdir",
-            "--target",
-            "wasm32-unknown-unknown",
-        ])
+        .args(["--print", "target-libdir", "--target", target])
         .output();
     let found =
         out.is_ok_and(|out| Path::new(String::from_utf8_lossy(&out.stdout).trim()).is_dir());
     if !found {
-        eprintln!("not tried: there is no wasm32-unknown-unknown");
+        eprintln!("not tried: there is no {target}");
     }
     found
 }
@@ -136,16 +131,23 @@ fn a_new_rust_plugin_passes_its_tests_and_is_good_as_library_and_as_wasm() {
         ),
     );
     assert!(out.contains("libmy_guard.so (native) is good"), "{out}");
-    if !cfg!(feature = "wasm") || !has_wasm_target() {
+    if !cfg!(feature = "wasm") {
         return;
     }
-    shell(&folder, &cargo("wasm"));
-    let module = target.join("wasm32-unknown-unknown/release/my_guard.wasm");
-    let out = shell(
-        &folder,
-        &format!("hookmq plugin validate '{}' --timeout 5s", module.display()),
-    );
-    assert!(out.contains("my_guard.wasm (wasm) is good"), "{out}");
+    for (wasm, command) in [
+        ("wasm32-unknown-unknown", "wasm"),
+        ("wasm32-wasip2", "build --release --target wasm32-wasip2"),
+    ] {
+        if has_target(wasm) {
+            shell(&folder, &cargo(command));
+            let module = target.join(wasm).join("release/my_guard.wasm");
+            let out = shell(
+                &folder,
+                &format!("hookmq plugin validate '{}' --timeout 5s", module.display()),
+            );
+            assert!(out.contains("my_guard.wasm (wasm) is good"), "{out}");
+        }
+    }
 }
 
 #[test]
