@@ -1,4 +1,4 @@
-//! A broker that is not there, for the tests of the plugins: it keeps what they log, and grants nothing else.
+//! A broker that is not there, for the tests of the plugins: it keeps what they log and which tags they take back. It can nothing else.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -8,16 +8,23 @@ use hookmq_plugin_api::{
     SessionView,
 };
 
-/// What was logged.
+/// What was logged, and what was asked for.
 #[derive(Default)]
 pub(crate) struct Recorder {
     lines: Mutex<Vec<(LogLevel, String)>>,
+    tags: Mutex<Vec<String>>,
 }
 
 impl Recorder {
     /// The lines since the last time.
     pub(crate) fn take(&self) -> Vec<(LogLevel, String)> {
         std::mem::take(&mut self.lines.lock().unwrap())
+    }
+
+    /// The tags since the last time: `invalidate x`, `reauthorize x`.
+    #[allow(dead_code, reason = "not every plugin keeps answers")]
+    pub(crate) fn take_tags(&self) -> Vec<String> {
+        std::mem::take(&mut self.tags.lock().unwrap())
     }
 }
 
@@ -72,11 +79,13 @@ impl Host for Recorder {
         Err(HostError::NotGranted(Grant::Kv))
     }
 
-    fn invalidate(&self, _: &str) -> Result<usize, HostError> {
-        Err(HostError::NotGranted(Grant::Cache))
+    fn invalidate(&self, tag: &str) -> Result<usize, HostError> {
+        self.tags.lock().unwrap().push(format!("invalidate {tag}"));
+        Ok(0)
     }
 
-    fn reauthorize(&self, _: &str) -> Result<usize, HostError> {
-        Err(HostError::NotGranted(Grant::Cache))
+    fn reauthorize(&self, tag: &str) -> Result<usize, HostError> {
+        self.tags.lock().unwrap().push(format!("reauthorize {tag}"));
+        Ok(0)
     }
 }

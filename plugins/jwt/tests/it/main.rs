@@ -1,0 +1,10 @@
+//! Tokens made here, good ones and hostile ones, against the plugin and against its library.
+
+mod hostile;
+mod issuer;
+mod jwks;
+mod library;
+#[path = "../../../recorder.rs"]
+mod recorder;
+mod rights;
+mod setup;
