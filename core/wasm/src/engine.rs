@@ -15,6 +15,7 @@ use wasmtime::{Config, Engine as Compiler, OptLevel};
 
 /// The step of the clock.
 const TICK: Duration = Duration::from_millis(1);
+const TICKS_PER_SECOND: u64 = 1_000;
 /// Steps that the clock goes on by at once when the ticker was kept waiting by a busy machine.
 const MAX_STEP: u64 = 3;
 /// Steps behind the last deadline after which the ticker sleeps.
@@ -80,10 +81,12 @@ impl Engine {
     /// How many steps of the epoch a budget is; the clock goes on until then. To be asked right before the call.
     pub(crate) fn deadline(&self, budget: Duration) -> u64 {
         // The next step may be of time before this call, so it does not count.
-        let ticks = u64::try_from(budget.as_micros().div_ceil(TICK.as_micros()))
-            .unwrap_or(u64::MAX)
+        let ticks = budget
+            .as_secs()
+            .saturating_mul(TICKS_PER_SECOND)
+            .saturating_add(budget.subsec_nanos().div_ceil(TICK.subsec_nanos()).into())
             .saturating_add(MAX_STEP)
-            .min(u64::from(u32::MAX));
+            .min(u32::MAX.into());
         let deadline = self
             .clock
             .ticks
