@@ -10,6 +10,7 @@ mod lua;
 mod luals;
 mod luau;
 mod page;
+mod parity;
 mod records;
 mod reference;
 mod rust;
@@ -31,7 +32,8 @@ use crate::Outcome;
 use crate::process::root;
 
 /// Folders in which every file is generated.
-const WHOLE_FOLDERS: [&str; 4] = [
+const WHOLE_FOLDERS: [&str; 5] = [
+    parity::FOLDER,
     sections::FOLDER,
     "plugin-api/src/sdk/hooks",
     "plugin-api/src/typed",
@@ -76,6 +78,10 @@ fn files() -> BTreeMap<String, Vec<u8>> {
             &format!("plugin-api/src/sdk/hooks/{}.rs", spec.name),
             sdk::hook_module(spec),
         );
+        add(
+            &format!("{}/{}.rs", parity::FOLDER, spec.name),
+            parity::hook_module(spec),
+        );
     }
     add("plugin-api/src/typed/records.rs", records::module());
     add("plugin-api/src/typed/mod.rs", rust::index());
@@ -86,6 +92,13 @@ fn files() -> BTreeMap<String, Vec<u8>> {
     );
     for (kind, text) in views_test::modules() {
         add(&format!("plugin-api/tests/typed/{kind}.rs"), text);
+    }
+    for (name, text) in [
+        ("mod", parity::index()),
+        ("closures", parity::closures()),
+        ("plugin", parity::plugin()),
+    ] {
+        add(&format!("{}/{name}.rs", parity::FOLDER), text);
     }
     add("plugin-api/luau/broker.d.luau", luau::definitions());
     add("plugin-api/luau/broker.meta.lua", luals::definitions());
