@@ -22,7 +22,7 @@ const telling = (handler) => (...given) => {
   }
 };
 
-// The engine has no TextEncoder; this is enough for ASCII.
+// The engine has no TextEncoder; this is enough for ASCII. Numbers of 64 bits are plain ones, exact up to 2^53.
 const text = (bytes) => String.fromCharCode(...bytes);
 const bytes = (text) => Uint8Array.from(text, (letter) => letter.charCodeAt(0));
 
@@ -37,7 +37,7 @@ export const interceptPublish = {
     if (topic.endsWith("/command")) {
       return answer("pass", undefined, [
         { tag: "topic", val: topic.replace("/command", "/inbox") },
-        { tag: "payload", val: bytes(`${text(payloadSlice(0n, 4n))} of ${payloadSize()}`) },
+        { tag: "payload", val: bytes(`${text(payloadSlice(0, 4))} of ${payloadSize()}`) },
         { tag: "qos", val: 1 },
         { tag: "removed", val: "content-type" },
       ]);

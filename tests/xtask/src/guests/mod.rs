@@ -32,10 +32,10 @@ pub(crate) struct Arguments {
 /// # Errors
 /// When a tool is missing and cannot be installed (the message says which), or a plugin does not build.
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
-    let toolchain = rust::Toolchain::choose(arguments.debian)?;
-    rust::build(&toolchain)?;
     c::build()?;
     javascript::build()?;
+    let toolchain = rust::Toolchain::choose(arguments.debian)?;
+    rust::build(&toolchain)?;
     println!("the plugins are in {}", folder().display());
     Ok(())
 }
