@@ -1,11 +1,14 @@
 //! From a plugin's bytes to machine code: by the compiler, or from the cache where an earlier start left it.
 
+use std::path::Path;
 use std::sync::Arc;
 
+#[cfg(unix)]
 use hookmq_plugin_api::LogLevel;
 use wasmtime::component::Component;
 use wasmtime::{Engine, Module};
 
+#[cfg(unix)]
 use crate::cache::Cache;
 use crate::file::{File, Kind};
 use crate::state::Blueprint;
@@ -27,9 +30,33 @@ pub(crate) fn compile(
     bytes: &[u8],
 ) -> Result<Code, String> {
     let engine = &blueprint.engine.compiler;
-    let Some(folder) = &blueprint.settings.cache_folder else {
-        return compile_anew(engine, kind, bytes);
-    };
+    match &blueprint.settings.cache_folder {
+        Some(folder) => through_cache(blueprint, folder, file, kind, bytes),
+        None => compile_anew(engine, kind, bytes),
+    }
+}
+
+/// Who may write a file is told in other ways there, so nothing is kept.
+#[cfg(not(unix))]
+fn through_cache(
+    blueprint: &Arc<Blueprint>,
+    _: &Path,
+    _: &File,
+    kind: Kind,
+    bytes: &[u8],
+) -> Result<Code, String> {
+    compile_anew(&blueprint.engine.compiler, kind, bytes)
+}
+
+#[cfg(unix)]
+fn through_cache(
+    blueprint: &Arc<Blueprint>,
+    folder: &Path,
+    file: &File,
+    kind: Kind,
+    bytes: &[u8],
+) -> Result<Code, String> {
+    let engine = &blueprint.engine.compiler;
     let warn = |what: &str| {
         let words = format!("the compile cache {}: {what}", folder.display());
         blueprint
@@ -72,6 +99,7 @@ fn compile_anew(engine: &Engine, kind: Kind, bytes: &[u8]) -> Result<Code, Strin
 }
 
 /// What an entry depends on: the file, its kind, and everything of the engine that shapes the code: version, settings, processor.
+#[cfg(unix)]
 fn key(engine: &Engine, kind: Kind, file: &File) -> [u8; 32] {
     use std::hash::Hash as _;
     let mut hasher = crate::cache::KeyHasher::default();
@@ -82,6 +110,7 @@ fn key(engine: &Engine, kind: Kind, file: &File) -> [u8; 32] {
 }
 
 /// Machine code of an entry that the cache vouches for. To compile takes a second per megabyte and more, this takes milliseconds.
+#[cfg(unix)]
 #[expect(unsafe_code, reason = "the one call that runs what is in a file")]
 fn restore(engine: &Engine, kind: Kind, entry: &[u8]) -> wasmtime::Result<Code> {
     // SAFETY: what is deserialized runs as it is, so it must be what `Code::serialize` gave. Only the broker's own user can write the
@@ -94,6 +123,7 @@ fn restore(engine: &Engine, kind: Kind, entry: &[u8]) -> wasmtime::Result<Code> 
     }
 }
 
+#[cfg(unix)]
 impl Code {
     fn serialize(&self) -> wasmtime::Result<Vec<u8>> {
         match self {

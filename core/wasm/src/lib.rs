@@ -28,6 +28,7 @@
 //! # }
 //! ```
 
+#[cfg(unix)]
 mod cache;
 mod compile;
 mod component;
