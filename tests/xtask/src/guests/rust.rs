@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{STEP, carrier, folder, stem, write};
+use super::{STEP, carrier, folder, write};
 use crate::process::{self, cargo, root};
 use crate::{Failure, Outcome, setup};
 
