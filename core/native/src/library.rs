@@ -84,7 +84,11 @@ impl Drop for Held {
 /// Loads a library and finds what it exports.
 fn open(path: &Path) -> Result<Entry, String> {
     // SAFETY: a library's start-up code runs with the broker's rights; the operator has put it into the config.
-    let library = unsafe { load(path) }.map_err(|error| error.to_string())?;
+    let library = unsafe { load(path) }.map_err(|error| {
+        // The error itself names the function that failed; what the system says is behind it.
+        let why = std::error::Error::source(&error).map(ToString::to_string);
+        why.unwrap_or_else(|| error.to_string())
+    })?;
     let library = std::mem::ManuallyDrop::new(library);
     // SAFETY: the contract gives this name to a function of this type.
     let entry = unsafe { library.get::<Entry>(ENTRY) };

@@ -26,8 +26,9 @@
 ;; case: kv_get with a key beyond the memory -> answer
 (func $case (result i32) (call $kv_get (i32.const 0xffffff00) (i32.const 16) (i32.const 4096) (i32.const 16)))
 
-;; case: kv_get into the broker -> answer | answered
+;; case: kv_get into the broker -> answer
 (func $case (result i32)
+  (drop (call $kv_set (i32.const 128) (i32.const 4) (i32.const 128) (i32.const 4) (i64.const -1) (i32.const 0) (i32.const 0) (i32.const 0)))
   (drop (call $kv_get (i32.const 128) (i32.const 4) (i32.const 0xffffff00) (i32.const 256)))
   (i32.const 0))
 
@@ -43,7 +44,8 @@
   (call $disconnect (i32.const 0x20000000) (i32.const 5) (i32.const 0x98) (i32.const 0) (i32.const 0)))
 
 ;; case: client into the broker -> answer
-(func $case (result i32) (call $client (i32.const 128) (i32.const 4) (i32.const 0xfffffff8) (i32.const 4096)))
+(data (i32.const 1280) "hostile")
+(func $case (result i32) (call $client (i32.const 1280) (i32.const 7) (i32.const 0xfffffff8) (i32.const 4096)))
 
 ;; case: retained into the broker -> answer
 (func $case (result i32)

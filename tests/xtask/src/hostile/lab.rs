@@ -1,17 +1,18 @@
 //! A real broker in a folder of its own: its config and plugins, its log, its memory, its end.
 
 use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom};
+use std::io::Read;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
 
 use super::peer::{PATIENCE, Peer};
-use crate::process::{self, Running, root, target_dir};
+use crate::process::{self, Running, cargo, root, target_dir};
 use crate::{Outcome, setup};
 
 /// Between two looks at something that is waited for.
@@ -45,17 +46,33 @@ struct Log {
     panic: Option<String>,
 }
 
-/// The broker's binary, built first.
+/// How the broker was built: told once, before any is started.
+static PROFILE: OnceLock<&'static str> = OnceLock::new();
+
+/// Says how the broker was, or is to be, built: as for tests, or as it is meant to run.
+pub(super) fn choose(is_release: bool) {
+    // Only the first word counts, and there is one.
+    let _ = PROFILE.set(if is_release { "release" } else { "debug" });
+}
+
+/// Builds the broker.
 ///
 /// # Errors
 /// When it does not build.
 pub(super) fn build() -> Outcome {
     setup::need_cxx()?;
-    process::build_broker().map(drop)
+    if profile() == "debug" {
+        return process::build_broker().map(drop);
+    }
+    process::run(cargo().args(["build", "--workspace", "--bin", "hookmq", "--release"]))
+}
+
+fn profile() -> &'static str {
+    PROFILE.get_or_init(|| "debug")
 }
 
 fn binary() -> PathBuf {
-    target_dir().join("debug/hookmq")
+    target_dir().join(profile()).join("hookmq")
 }
 
 /// Where the fixtures' sources are.
@@ -310,8 +327,6 @@ impl Broker<'_> {
 impl Log {
     /// Reads what is new; whether there was any.
     fn read(&mut self) -> Outcome<bool> {
-        // A file that another process writes: its end is where the last read stopped.
-        self.file.seek(SeekFrom::Current(0))?;
         let mut bytes = Vec::new();
         if self.file.read_to_end(&mut bytes)? == 0 {
             return Ok(false);

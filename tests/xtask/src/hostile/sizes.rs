@@ -34,7 +34,7 @@ pub(super) fn run() -> Outcome<Section> {
     let mut section = Section::new("sizes", 1024);
     let mut lab = Lab::new("sizes")?;
     lab.section(
-        "[session]\nmaximum_packet_size = \"20MiB\"\nmaximum_topic_bytes = 65535\nmaximum_topic_levels = 70000\noutbox_bytes = \"64MiB\"\n",
+        "[session]\nmaximum_packet_size = \"20MiB\"\nmaximum_topic_bytes = \"65535B\"\nmaximum_topic_levels = 70000\noutbox_bytes = \"64MiB\"\n",
     );
     for runtime in Runtime::ALL {
         lab.put(&runtime.file(), &runtime.bytes('a')?)?;
