@@ -50,7 +50,7 @@ pub mod log;
 pub mod random;
 mod refused;
 
-pub use crate::answer::Refusal;
+pub use crate::answer::{Keep, Refusal};
 pub use crate::closures::{Reply, Told};
 pub use crate::host::{ClientView, KvCondition, OutgoingMessage, RetainedView, SessionView};
 pub use crate::typed::*;
