@@ -55,6 +55,13 @@ fn tests_of_scripts_are_run_and_counted() {
     assert!(ended.out.contains("a_test.lua:5"), "{ended:?}");
     assert!(ended.out.ends_with("1 passed, 1 failed\n"), "{ended:?}");
     assert_eq!(folder.run(&["plugin", "test", "nowhere"]).code, 1);
+    folder.write("filter.wasm", "");
+    let ended = folder.run(&["plugin", "test", "filter.wasm"]);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(
+        ended.err.contains("hookmq plugin validate tries it"),
+        "{ended:?}"
+    );
 }
 
 #[test]
