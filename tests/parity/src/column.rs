@@ -135,13 +135,6 @@ impl Plugin for Only {
     }
 }
 
-/// A path of this repository.
-pub(crate) fn repository(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .join(path)
-}
-
 fn load(
     runtime: Runtime,
     folder: &Path,

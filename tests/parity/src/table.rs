@@ -265,3 +265,124 @@ impl fmt::Display for Report {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trial::Words;
+    use hookmq_plugin_api::VerdictKind;
+
+    fn transcript(wire: &str, shown: &str, metrics: &str) -> Transcript {
+        Transcript {
+            wire: vec![wire.to_owned()],
+            shown: vec![shown.to_owned()],
+            told: Vec::new(),
+            metrics: vec![metrics.to_owned()],
+        }
+    }
+
+    fn judged(act: Act, own: Transcript, reference: Transcript) -> (Cell, String) {
+        let trial = Trial {
+            hook: Hook::ConfigReloaded,
+            act,
+        };
+        let see = Trial {
+            act: Act::See,
+            ..trial
+        };
+        let usual = transcript("usual", "", "pass=1");
+        let with =
+            |own: Transcript| HashMap::from([(see.name(), usual.clone()), (trial.name(), own)]);
+        let mut failures = Vec::new();
+        let (own, reference) = (with(own), with(reference));
+        let cell = judge(trial, Runtime::Lua, &own, &reference, &mut failures);
+        (cell, failures.join("\n"))
+    }
+
+    #[test]
+    fn a_row_without_a_fault_passes() {
+        let seen = || {
+            transcript(
+                "",
+                "config_reloaded generation=2 sequence=1 timestamp=now",
+                " pass=1",
+            )
+        };
+        let (cell, failures) = judged(Act::See, seen(), seen());
+        assert_eq!((cell.n_passed, cell.n_cases, &*failures), (3, 3, ""));
+    }
+
+    #[test]
+    fn what_differs_or_is_not_shown_or_does_nothing_or_is_not_counted_fails() {
+        let seen = |generation: &str| {
+            let shown = format!("config_reloaded generation={generation} sequence=1 timestamp=now");
+            transcript("", &shown, " pass=1")
+        };
+        let (cell, failures) = judged(Act::See, seen("3"), seen("2"));
+        assert_eq!(cell.n_passed, 0);
+        assert!(failures.contains("differs from closure"), "{failures}");
+
+        let (cell, failures) = judged(Act::See, seen("0"), seen("0"));
+        assert_eq!(cell.n_passed, 2);
+        assert!(failures.contains("no event has a generation"), "{failures}");
+
+        let drop = Act::Answer(VerdictKind::Drop, Words::Bare);
+        let dropped = |wire: &str, metrics: &str| transcript(wire, "", metrics);
+        let (cell, failures) = judged(
+            drop,
+            dropped("usual", " drop=1"),
+            dropped("usual", " drop=1"),
+        );
+        assert_eq!(cell.n_passed, 0);
+        assert!(failures.contains("has no effect"), "{failures}");
+
+        let (cell, failures) = judged(
+            drop,
+            dropped("other", " pass=1"),
+            dropped("other", " pass=1"),
+        );
+        assert_eq!(cell.n_passed, 0);
+        assert!(
+            failures.contains("drop is not in the metrics"),
+            "{failures}"
+        );
+
+        let (cell, failures) = judged(
+            drop,
+            dropped("other", " drop=1"),
+            dropped("other", " drop=1"),
+        );
+        assert_eq!((cell.n_passed, &*failures), (1, ""));
+    }
+
+    #[test]
+    fn every_verdict_and_every_change_of_the_catalogue_is_tried() {
+        for spec in HOOKS {
+            let trials = Trial::of(spec);
+            let tries = |act: Act| {
+                trials.contains(&Trial {
+                    hook: spec.hook,
+                    act,
+                })
+            };
+            assert!(tries(Act::See) && tries(Act::Raise), "{}", spec.name);
+            for verdict in spec.verdicts {
+                assert!(tries(Act::Answer(*verdict, Words::Bare)), "{}", spec.name);
+            }
+            for field in spec.changes {
+                assert!(tries(Act::Set(*field)), "{}", spec.name);
+                assert_eq!(
+                    tries(Act::Remove(*field)),
+                    field.spec().optional,
+                    "{}",
+                    spec.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_report_of_nothing_is_not_perfect() {
+        assert!(!Report::default().is_perfect());
+    }
+}

@@ -151,16 +151,7 @@ async fn play(trial: Trial, column: &Column) -> Transcript {
         })
         .collect();
     let bound = stage.bound().map(|bound| bound.to_string());
-    let clean = |lines: Vec<String>| {
-        let clean = |line: String| match &bound {
-            Some(bound) => line.replace(bound.as_str(), "bound"),
-            None => line,
-        };
-        lines
-            .into_iter()
-            .map(|line| without_time(&clean(line)))
-            .collect()
-    };
+    let clean = |lines: Vec<String>| comparable(lines, bound.as_deref());
     Transcript {
         wire,
         shown: clean(column.notebook.lines()),
@@ -169,24 +160,45 @@ async fn play(trial: Trial, column: &Column) -> Transcript {
     }
 }
 
-/// The line with `now` for a time that is one.
-fn without_time(line: &str) -> String {
-    const MARK: &str = "timestamp=";
-    let Some(at) = line.find(MARK) else {
+/// The lines without what is never the same twice: times, ports, and in which order the receivers of one message are served, and with
+/// it who of them has which number. The numbers themselves stay, as the last line.
+fn comparable(lines: Vec<String>, bound: Option<&str>) -> Vec<String> {
+    let mut numbers: Vec<u64> = Vec::new();
+    let mut clean: Vec<String> = lines
+        .into_iter()
+        .map(|line| {
+            let line = match bound {
+                Some(bound) => line.replace(bound, "bound"),
+                None => line,
+            };
+            let line = with_word(&line, "timestamp=", "now", |ms| ms > 1_700_000_000_000);
+            with_word(&line, "sequence=", "n", |number| {
+                numbers.push(number);
+                number > 0
+            })
+        })
+        .collect();
+    clean.sort_unstable();
+    numbers.sort_unstable();
+    if !numbers.is_empty() {
+        clean.push(format!("sequences {numbers:?}"));
+    }
+    clean
+}
+
+/// The line with a word for the number behind `mark`, if the number is as it should be.
+fn with_word(line: &str, mark: &str, word: &str, is_right: impl FnOnce(u64) -> bool) -> String {
+    let Some(at) = line.find(mark) else {
         return line.to_owned();
     };
-    let (before, after) = line.split_at(at + MARK.len());
-    let start = after
-        .find(|letter: char| letter.is_ascii_digit())
-        .unwrap_or(0);
+    let (before, after) = line.split_at(at + mark.len());
+    let is_digit = |letter: char| letter.is_ascii_digit();
+    let start = after.find(is_digit).unwrap_or(0);
     let end = after[start..]
-        .find(|letter: char| !letter.is_ascii_digit())
+        .find(|letter| !is_digit(letter))
         .map_or(after.len(), |len| start + len);
-    let is_time = after[start..end]
-        .parse()
-        .is_ok_and(|ms: u64| ms > 1_700_000_000_000);
-    if is_time {
-        format!("{before}{}now{}", &after[..start], &after[end..])
+    if after[start..end].parse().is_ok_and(is_right) {
+        format!("{before}{}{word}{}", &after[..start], &after[end..])
     } else {
         line.to_owned()
     }

@@ -16,6 +16,7 @@ mod generate;
 mod guests;
 mod hostile;
 mod paho;
+mod parity;
 mod process;
 mod run;
 mod setup;
@@ -59,6 +60,8 @@ enum Command {
     Guests(guests::Arguments),
     /// Plugins that misbehave on purpose, against a broker that runs.
     Hostile(hostile::Arguments),
+    /// The same policy in every runtime, compared hook by hook.
+    Parity(parity::Arguments),
     /// What follows from the hook catalogue: typed views, type files for editors, the hook reference.
     Generate,
 }
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Guests(arguments) => guests::run(&arguments),
         Command::Hostile(arguments) => hostile::run(&arguments),
+        Command::Parity(arguments) => parity::run(&arguments),
         Command::Generate => generate::run(),
     };
     match outcome {
