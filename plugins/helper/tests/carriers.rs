@@ -1,4 +1,5 @@
 //! The same events to the dynamic library, the WASM core module and the component: the same answers and the same lines.
+#![allow(clippy::unwrap_used, reason = "what fails here is a test that fails")]
 
 #[path = "../../recorder.rs"]
 mod recorder;
