@@ -3,6 +3,8 @@
 //! Pairs (User Properties) become one table that reads both ways: `t[1]` is `{ name, value }` in order, and `t.name` is the first
 //! value of that name. Records become lists of tables. Bytes become strings.
 
+use std::collections::HashSet;
+
 use hookmq_plugin_api::{Field, Owned, Pairs, Record, Type, Value as ApiValue};
 use mlua::{Lua, Table, Value};
 
@@ -176,31 +178,35 @@ pub(crate) fn pairs_from_lua(what: &str, table: &Table) -> Result<Vec<(String, S
             other => return Err(bad(&other)),
         }
     }
-    let mut named = Vec::new();
-    for entry in table.pairs::<Value, Value>() {
-        let (name, value) = entry?;
-        let Value::String(name) = name else {
-            continue;
-        };
-        let name = name.to_string_lossy();
-        let value = plain_text(&value).ok_or_else(|| bad(&value))?;
-        let is_known = pairs.iter().any(|pair| pair.0 == name && pair.1 == value);
-        if !is_known {
-            named.push((name, value));
-            check_number(what, named.len())?;
+    let mut named: Vec<(String, String)> = Vec::new();
+    {
+        let listed: HashSet<(&str, &str)> = pairs
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        for entry in table.pairs::<Value, Value>() {
+            let (name, value) = entry?;
+            let Value::String(name) = name else {
+                continue;
+            };
+            let name = name.to_string_lossy();
+            let value = plain_text(&value).ok_or_else(|| bad(&value))?;
+            if !listed.contains(&(name.as_str(), value.as_str())) {
+                named.push((name, value));
+                check_number(what, named.len())?;
+            }
         }
     }
     // A table has no order of its own; the result shall not depend on hashing.
     named.sort_unstable();
-    for (name, value) in named {
-        pairs.retain(|pair| pair.0 != name);
-        pairs.push((name, value));
-    }
+    let names: HashSet<&str> = named.iter().map(|(name, _)| name.as_str()).collect();
+    pairs.retain(|(name, _)| !names.contains(name.as_str()));
+    pairs.extend(named);
     Ok(pairs)
 }
 
-/// More pairs than any packet of use has; checking them costs more than linear time.
-const MAX_PAIRS: usize = 1_024;
+/// More pairs than any packet of use has; the same as in the other runtimes.
+const MAX_PAIRS: usize = 10_000;
 
 fn check_number(what: &str, number: usize) -> Result<(), Fault> {
     if number > MAX_PAIRS {

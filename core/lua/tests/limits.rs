@@ -279,8 +279,12 @@ fn host_functions() {
         "more than 65535",
     );
     is_refused(
-        "local t = {} for i = 1, 2000 do t[i] = { 'a', 'b' } end return broker.pass { user_properties = t }",
-        "more than 1024",
+        "local t = {} for i = 1, 20000 do t[i] = { 'a', 'b' } end return broker.pass { user_properties = t }",
+        "more than 10000",
+    );
+    // By list and by key at once; each key is looked for in the list.
+    ends(
+        "local t = {} for i = 1, 10000 do t[i] = { 'n' .. i, 'v' } t['n' .. i] = 'v' end while true do broker.pass { user_properties = t } end",
     );
     is_refused("return broker.deny(0x87, big)", "more than 65535");
     ends(

@@ -29,15 +29,23 @@
 (import "wasi:cli/exit@0.2.0" "exit" (func $attempt (param i32)))
 (func $case (result i32) (call $attempt (i32.const 0)) (loop $escaped (br $escaped)) (unreachable))
 
-;; case: terminal -> raised
-;; wit: wasi:cli@0.2.0 terminal-stdin get-terminal-stdin: func() -> u32;
-(import "wasi:cli/terminal-stdin@0.2.0" "get-terminal-stdin" (func $attempt (result i32)))
-(func $case (result i32) (drop (call $attempt)) (loop $escaped (br $escaped)) (unreachable))
+;; case: terminal -> answered | raised
+;; wit: wasi:cli@0.2.0 terminal-input resource terminal-input;
+;; wit: wasi:cli@0.2.0 terminal-stdin use terminal-input.{terminal-input}; get-terminal-stdin: func() -> option<terminal-input>;
+(import "wasi:cli/terminal-stdin@0.2.0" "get-terminal-stdin" (func $attempt (param i32)))
+(func $case (result i32)
+  (call $attempt (i32.const 1024))
+  (if (i32.load8_u (i32.const 1024)) (then (loop $escaped (br $escaped))))
+  (i32.const 0))
 
-;; case: folders given beforehand -> raised
-;; wit: wasi:filesystem@0.2.0 preopens get-directories: func() -> list<tuple<u32, string>>;
+;; case: folders given beforehand -> answered | raised
+;; wit: wasi:filesystem@0.2.0 types resource descriptor;
+;; wit: wasi:filesystem@0.2.0 preopens use types.{descriptor}; get-directories: func() -> list<tuple<descriptor, string>>;
 (import "wasi:filesystem/preopens@0.2.0" "get-directories" (func $attempt (param i32)))
-(func $case (result i32) (call $attempt (i32.const 1024)) (loop $escaped (br $escaped)) (unreachable))
+(func $case (result i32)
+  (call $attempt (i32.const 1024))
+  (if (i32.load (i32.const 1028)) (then (loop $escaped (br $escaped))))
+  (i32.const 0))
 
 ;; case: file through a forged handle -> raised | answer
 ;; wit: wasi:filesystem@0.2.0 types resource descriptor { open-at: func(path: string) -> u32; }

@@ -1,5 +1,6 @@
 //! Cases in WAT made whole: as core modules with the tables of a plugin, and as components with the contract's types.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 
@@ -116,6 +117,8 @@ fn component(case: &str) -> Outcome<Vec<u8>> {
         .push_dir(root().join("plugin-api/wit"))
         .map_err(|error| told(&error))?;
     let mut more = String::new();
+    // All interfaces of one package, which is pushed whole.
+    let mut packages: BTreeMap<&str, String> = BTreeMap::new();
     for line in case.lines().filter_map(|line| line.strip_prefix(WIT)) {
         let mut words = line.splitn(3, ' ');
         let (Some(package), Some(interface), Some(items)) =
@@ -123,12 +126,15 @@ fn component(case: &str) -> Outcome<Vec<u8>> {
         else {
             return Err(format!("{line}: a package, an interface and its items").into());
         };
-        let text = format!("package {package};\ninterface {interface} {{ {items} }}\n");
-        resolve
-            .push_str("more.wit", &text)
-            .map_err(|error| told(&error))?;
+        let text = packages.entry(package).or_default();
+        let _ = writeln!(text, "interface {interface} {{ {items} }}");
         let (name, version) = package.split_once('@').unwrap_or((package, "0.2.0"));
         let _ = writeln!(more, "import {name}/{interface}@{version};");
+    }
+    for (package, text) in packages {
+        resolve
+            .push_str("more.wit", &format!("package {package};\n{text}"))
+            .map_err(|error| told(&error))?;
     }
     let world = format!(
         "package hookmq:hostile;\nworld hostile {{ include hookmq:plugin/imports@1.0.0;\n{more}export hookmq:plugin/intercept-publish@1.0.0; }}\n"
