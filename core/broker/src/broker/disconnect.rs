@@ -163,7 +163,10 @@ impl Inner {
         };
         self.sessions.remove(entry);
         let now = crate::now();
-        let lost = entry.session.0.sending().drain();
+        let (n_queued, lost) = {
+            let mut sending = entry.session.0.sending();
+            (sending.n_queued(), sending.drain())
+        };
         for message in lost {
             let publish = message.as_publish(now);
             self.notify_dropped(
@@ -181,6 +184,10 @@ impl Inner {
             entry,
             vec![
                 (Field::Reason, reason.into()),
+                (
+                    Field::NQueued,
+                    i64::try_from(n_queued).unwrap_or(i64::MAX).into(),
+                ),
                 (Field::NSubscriptions, n_subscriptions.into()),
             ],
         );

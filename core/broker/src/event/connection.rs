@@ -119,6 +119,10 @@ impl Subject for ConnectDraft<'_> {
                     }
                     terms.receive_maximum = maximum;
                 }
+                // Without a limit of the plugins', the client's own holds.
+                Field::MaximumPacketSize if *value == Owned::Nil => {
+                    terms.maximum_packet_size = self.connect.maximum_packet_size.map(u32::from);
+                }
                 Field::MaximumPacketSize => {
                     let maximum = change!(field, value, integer u32);
                     if maximum == 0
@@ -203,6 +207,8 @@ impl Subject for SessionDraft<'_> {
                 (Field::SessionExpiryInterval, value) => {
                     expiry = change!(field, value, integer u32)
                 }
+                // As in CONNECT, an absent one is no delay.
+                (Field::WillDelayInterval, Owned::Nil) => delay = delay.map(|_| 0),
                 (Field::WillDelayInterval, value) => {
                     delay = Some(change!(field, value, integer u32))
                 }

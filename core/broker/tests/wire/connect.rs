@@ -370,6 +370,7 @@ async fn a_plugin_may_take_a_limit_or_a_name_away() {
     let terms = plugin(Closures::new("terms").on_validate_connection(|_| {
         ValidateConnectionAnswer::pass()
             .without_username()
+            .without_maximum_packet_size()
             .without_response_information()
             .without_reason_string()
     }));
@@ -621,6 +622,21 @@ async fn prepare_session_can_move_the_wills_delay() {
     assert_eq!(watcher.next(Duration::from_secs(19)).await, "nothing");
     assert_eq!(
         watcher.next(Duration::from_secs(2)).await,
+        "PUBLISH topic='last/words' qos=0 payload='bye'"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn prepare_session_can_take_the_wills_delay_away() {
+    let prepare = plugin(
+        Closures::new("prepare")
+            .on_prepare_session(|_| PrepareSessionAnswer::pass().without_will_delay_interval()),
+    );
+    let server = Server::with([prepare]).await;
+    let mut watcher = server.subscriber(V5, "w", "last/#", QoS::AtMostOnce).await;
+    server.client_with(full()).await.vanishes().await;
+    assert_eq!(
+        watcher.next(Duration::from_millis(1)).await,
         "PUBLISH topic='last/words' qos=0 payload='bye'"
     );
 }

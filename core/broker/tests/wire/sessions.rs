@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use hookmq_broker::BrokerSettings;
 use hookmq_broker::settings::SessionSettings;
+use hookmq_broker::{BrokerSettings, Message, Source};
 use hookmq_mqtt::packet::{Connect, Disconnect};
-use hookmq_mqtt::{Packet, QoS, ReasonCode};
+use hookmq_mqtt::{Packet, QoS, ReasonCode, TopicName};
 use hookmq_plugin_api::Hook;
 
 use crate::support::*;
@@ -197,6 +197,17 @@ async fn a_clean_start_deletes_what_was_there() {
     let mut client = server.client_with(staying()).await;
     client.subscribe("t", QoS::AtLeastOnce).await;
     client.leaves().await;
+    let waits = Message {
+        topic: TopicName::parse("t").expect("a Topic Name"),
+        payload: "waits".into(),
+        qos: QoS::AtLeastOnce,
+        retain: false,
+        properties: None,
+        expires_at: None,
+        sender: None,
+        source: Source::Broker,
+    };
+    server.handle.publish(waits).await.expect("it is taken");
     told.wait(4).await;
     told.clear();
     let _client = server
@@ -208,7 +219,7 @@ async fn a_clean_start_deletes_what_was_there() {
     saw(
         &told,
         &[
-            session("deleted reason='clean_start'", 60, 0, 1, 5),
+            session("deleted reason='clean_start'", 60, 1, 1, 5),
             session("created", 60, 0, 0, 1),
             connected(false, true, 60, 2),
         ],
