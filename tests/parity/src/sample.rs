@@ -14,6 +14,9 @@ pub(crate) const TOPIC: &str = "aim/topic";
 /// The filter of the subscription that is interfered with.
 pub(crate) const FILTER: &str = "aim/+";
 
+/// A topic that a helper lets nobody have.
+pub(crate) const SIFTED: &str = "sifted";
+
 /// The topic of the will that is interfered with.
 pub(crate) const WILL: &str = "aim/will";
 
@@ -30,6 +33,7 @@ pub(crate) fn aims(hook: Hook) -> Vec<Aim> {
     let mut aims = Vec::new();
     match hook {
         Hook::InterceptWill => aims.push(aim(Field::Topic, WILL)),
+        Hook::MessageNotConsumed => aims.push(aim(Field::Topic, SIFTED)),
         Hook::InterceptEnqueue | Hook::InterceptDelivery => {
             aims.push(aim(Field::Topic, TOPIC));
             aims.push(aim(Field::ReceiverClientId, BOB));
@@ -59,9 +63,11 @@ pub(crate) fn value(hook: Hook, field: Field) -> Owned {
         Field::Username => "somebody".into(),
         Field::KeepAlive => 7.into(),
         Field::SessionExpiryInterval => 33.into(),
-        Field::ReceiveMaximum => 2.into(),
         Field::MaximumPacketSize => 90.into(),
-        Field::TopicAliasMaximum | Field::MaximumQos | Field::RetainHandling => 1.into(),
+        Field::ReceiveMaximum
+        | Field::TopicAliasMaximum
+        | Field::MaximumQos
+        | Field::RetainHandling => 1.into(),
         Field::PayloadFormat => 0.into(),
         Field::ResponseInformation => "answers/ann".into(),
         Field::AuthenticationData => Owned::Bytes([1, 0, 255].into()),
@@ -74,9 +80,7 @@ pub(crate) fn value(hook: Hook, field: Field) -> Owned {
         Field::Payload => Owned::Bytes([0, 9, 10, 39, 255].into()),
         Field::Qos if hook == Hook::InterceptWill => 2.into(),
         Field::Qos => 0.into(),
-        Field::Retain | Field::NoLocal | Field::RetainAsPublished => {
-            Owned::Bool(!sample_truth(hook, field))
-        }
+        Field::Retain | Field::NoLocal | Field::RetainAsPublished => Owned::Bool(false),
         Field::MessageExpiryInterval => 9.into(),
         Field::ContentType => "text/csv; charset=ünï".into(),
         Field::ResponseTopic => "other/answers".into(),
@@ -126,16 +130,6 @@ fn plain_subscription() -> Record {
     ]
 }
 
-/// What a flag is in the scenarios.
-fn sample_truth(hook: Hook, field: Field) -> bool {
-    match (hook, field) {
-        // The message that is interfered with is retained, and what goes to a subscriber that is there already is not.
-        (Hook::InterceptOutboundPacket, Field::Retain) => false,
-        (_, Field::Retain) => true,
-        _ => true,
-    }
-}
-
 /// What no scenario can make visible, and why.
 pub(crate) fn is_beyond_reach(field: Field) -> bool {
     match field {
@@ -145,4 +139,10 @@ pub(crate) fn is_beyond_reach(field: Field) -> bool {
         Field::AuthenticationMethod | Field::AuthenticationData => true,
         _ => false,
     }
+}
+
+/// What can be absent, but not be taken away here.
+pub(crate) fn must_stay(hook: Hook, field: Field) -> bool {
+    // A client has a name.
+    hook == Hook::ValidateConnection && field == Field::ClientId
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use hookmq_plugin_api::catalogue::HOOKS;
-use hookmq_plugin_api::{Field, Hook, Kind, Type};
+use hookmq_plugin_api::{Cause, Field, Hook, Type};
 
 use crate::column::{Column, Runtime};
 use crate::sample;
@@ -130,12 +130,9 @@ fn judge(
             wrong.push(format!("has no effect: the world is as in {opposite}"));
         }
     }
-    if let Some(missing) = uncounted(trial, mine) {
+    if let Some(why) = uncounted(trial, mine) {
         n_passed = 0;
-        wrong.push(format!(
-            "{missing} is not in the metrics: {:?}",
-            mine.metrics
-        ));
+        wrong.push(format!("{why}: {:?}", mine.metrics));
     }
     let columns = wrong
         .into_iter()
@@ -179,20 +176,27 @@ fn is_invisible(trial: Trial) -> bool {
     }
 }
 
-/// What the policy's counters lack, if they do.
+/// What the policy's counters lack, or should not have.
 fn uncounted(trial: Trial, transcript: &Transcript) -> Option<String> {
-    let word = match trial.act {
-        Act::Raise => "raised",
-        Act::Answer(verdict, _) | Act::Keep(verdict) => verdict.name(),
-        Act::Set(_) | Act::Remove(_) if trial.hook.spec().kind == Kind::Gate => return None,
-        Act::See | Act::Set(_) | Act::Remove(_) => "pass",
+    let has = |word: &str| {
+        let mark = format!(" {word}=");
+        transcript.metrics.iter().any(|line| line.contains(&mark))
     };
-    if trial.act == Act::See && trial.hook.spec().kind == Kind::Gate {
-        return None;
+    let expected = match trial.act {
+        Act::Raise => Cause::Raised.name(),
+        Act::Remove(field) if sample::must_stay(trial.hook, field) => Cause::Answer.name(),
+        Act::Answer(..) | Act::Keep(_) | Act::See | Act::Set(_) | Act::Remove(_) => {
+            trial.verdict().name()
+        }
+    };
+    if !has(expected) {
+        return Some(format!("{expected} is not in the metrics"));
     }
-    let mark = format!(" {word}=");
-    let is_counted = transcript.metrics.iter().any(|line| line.contains(&mark));
-    (!is_counted).then(|| word.to_owned())
+    Cause::ALL
+        .into_iter()
+        .map(Cause::name)
+        .find(|cause| *cause != expected && has(cause))
+        .map(|cause| format!("{cause} is in the metrics"))
 }
 
 impl Report {

@@ -112,6 +112,18 @@ impl Trial {
         }
     }
 
+    /// The verdict that the policy gives; a gate's policy accepts if it has no reason not to.
+    #[must_use]
+    pub fn verdict(&self) -> VerdictKind {
+        match self.act {
+            Act::Answer(verdict, _) | Act::Keep(verdict) => verdict,
+            Act::See | Act::Set(_) | Act::Remove(_) | Act::Raise => match self.hook.spec().kind {
+                Kind::Gate => VerdictKind::Accept,
+                Kind::Filter | Kind::Supply | Kind::Notice => VerdictKind::Pass,
+            },
+        }
+    }
+
     /// The policy's case, in the lines that it reads.
     #[must_use]
     pub fn script(&self) -> String {
@@ -120,14 +132,7 @@ impl Trial {
         for Aim { field, text } in sample::aims(self.hook) {
             lines.push(format!("about\t{}\t{text}", field.name()));
         }
-        let usual = match spec.kind {
-            Kind::Gate => VerdictKind::Accept,
-            Kind::Filter | Kind::Supply | Kind::Notice => VerdictKind::Pass,
-        };
-        let verdict = match self.act {
-            Act::Answer(verdict, _) | Act::Keep(verdict) => verdict,
-            Act::See | Act::Set(_) | Act::Remove(_) | Act::Raise => usual,
-        };
+        let verdict = self.verdict();
         lines.push(format!("verdict\t{}", verdict.name()));
         match self.act {
             Act::Answer(VerdictKind::Drop, Words::Full) => lines.push("words\tnot today".into()),

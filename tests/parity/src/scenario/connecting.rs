@@ -15,7 +15,7 @@ fn full() -> Connect {
         keep_alive: 600,
         password: Some(vec![0, b's', 255].into()),
         will: Some(Box::new(will("will/ann", 7))),
-        receive_maximum: NonZeroU16::new(10),
+        receive_maximum: NonZeroU16::new(2),
         maximum_packet_size: NonZeroU32::new(5_000),
         topic_alias_maximum: 3,
         request_response_information: true,
@@ -39,11 +39,18 @@ pub(super) async fn play(stage: &mut Stage) {
         .await;
     // Unacknowledged ones, a large one, and one topic again and again, for each of the limits that CONNECT sets.
     let large = [b'x'; 100];
-    for (number, payload) in [(2, &b"1"[..]), (3, b"2"), (4, &large), (5, b"3")] {
+    for (number, payload) in [(2, &large[..]), (3, b"1"), (4, b"2"), (5, b"3")] {
         let publish = message("to/ann/topic", payload, QoS::AtLeastOnce);
         stage.says(BOB, numbered(number, publish)).await;
     }
-    for topic in ["extra/all", "extra/plain"] {
+    for topic in [
+        "to/ann/first",
+        "to/ann/other",
+        "to/ann/first",
+        "to/ann/other",
+        "extra/all",
+        "extra/plain",
+    ] {
         stage
             .says(BOB, Packet::Publish(message(topic, b"x", QoS::AtMostOnce)))
             .await;
@@ -90,6 +97,12 @@ pub(super) async fn play(stage: &mut Stage) {
     stage.waits(5).await;
     stage.waits(30).await;
     stage.waits(70).await;
+
+    // A Session that a clean start ends, with what waits in it.
+    stage.loses("gift").await;
+    let gift = message("gifts/two", b"2", QoS::AtLeastOnce);
+    stage.says(BOB, numbered(8, gift)).await;
+    stage.enters("gift", named("gift")).await;
 
     // Bare ones, from both versions, that leave nothing behind.
     stage.enters("bare", Connect::new(V5, ANN)).await;

@@ -11,6 +11,8 @@ use hookmq_plugin_api::typed::{
 };
 use hookmq_plugin_api::{Closures, Keep};
 
+use crate::sample::SIFTED;
+
 /// The tag of the right that is lost.
 pub(super) const TAG: &str = "right";
 
@@ -56,12 +58,16 @@ pub(super) fn giver() -> Registration {
     registered(giver, 50)
 }
 
-/// Allows `lost/+` the first time and never again.
-pub(super) fn rights() -> Registration {
+/// Allows `lost/+` the first time and never again, and everything else unless `is_alone` is false: then others decide.
+pub(super) fn rights(is_alone: bool) -> Registration {
     let was_asked = AtomicBool::new(false);
     let rights = Closures::new("rights").on_authorize_subscribe(move |event| {
         if event.topic_filter() != "lost/+" {
-            return AuthorizeSubscribeAnswer::pass();
+            return if is_alone {
+                AuthorizeSubscribeAnswer::accept()
+            } else {
+                AuthorizeSubscribeAnswer::pass()
+            };
         }
         if was_asked.swap(true, Ordering::Relaxed) {
             return AuthorizeSubscribeAnswer::deny(0x87, "taken back");
@@ -71,10 +77,10 @@ pub(super) fn rights() -> Registration {
     registered(rights, -50)
 }
 
-/// Lets nobody have what is published to `sifted`.
+/// Lets nobody have what is published to [`SIFTED`].
 pub(super) fn sieve() -> Registration {
     let sieve = Closures::new("sieve").on_intercept_enqueue(|event| match event.topic() {
-        "sifted" => InterceptEnqueueAnswer::drop(),
+        SIFTED => InterceptEnqueueAnswer::drop(),
         _ => InterceptEnqueueAnswer::pass(),
     });
     registered(sieve, 50)

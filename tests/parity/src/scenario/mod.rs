@@ -81,7 +81,7 @@ pub(crate) async fn start(hook: Hook, mut plugins: Vec<Registration>) -> Stage {
             }
         }
         Scenario::Connecting => plugins.push(helpers::giver()),
-        Scenario::Subscribing => plugins.push(helpers::rights()),
+        Scenario::Subscribing => plugins.push(helpers::rights(hook != Hook::AuthorizeSubscribe)),
         Scenario::Publishing => plugins.push(helpers::sieve()),
         Scenario::Waiting => {
             settings.session.maximum_queued_messages = 3;

@@ -7,7 +7,7 @@ use hookmq_mqtt::{Packet, QoS, ReasonCode};
 
 use super::Stage;
 use super::packets::*;
-use crate::sample::{ANN, BOB, TOPIC};
+use crate::sample::{ANN, BOB, SIFTED, TOPIC};
 
 pub(super) async fn play(stage: &mut Stage) {
     let exactly_once = SubscriptionOptions {
@@ -24,7 +24,7 @@ pub(super) async fn play(stage: &mut Stage) {
                 &[
                     ("aim/#", exactly_once),
                     ("moved/#", exactly_once),
-                    ("sifted", exactly_once),
+                    (SIFTED, exactly_once),
                 ],
             ),
         )
@@ -76,7 +76,7 @@ pub(super) async fn play(stage: &mut Stage) {
     stage.says(BOB, Packet::PubRec(refused)).await;
 
     // Nobody has it: nobody subscribed, and nobody may.
-    for (number, topic) in [(4, "nobody"), (5, "sifted")] {
+    for (number, topic) in [(4, "nobody"), (5, SIFTED)] {
         let publish = rich(topic, b"x", QoS::AtLeastOnce, &properties);
         stage.says("old", Packet::PingReq).await;
         stage.says(ANN, numbered(number, publish)).await;

@@ -5,7 +5,7 @@ use hookmq_mqtt::{Packet, QoS};
 
 use super::Stage;
 use super::packets::*;
-use crate::sample::{ANN, BOB, TOPIC};
+use crate::sample::{ANN, BOB, SIFTED, TOPIC};
 
 pub(super) async fn play(stage: &mut Stage) {
     let options = SubscriptionOptions {
@@ -21,7 +21,7 @@ pub(super) async fn play(stage: &mut Stage) {
         let publish = rich(TOPIC, payload, QoS::AtLeastOnce, &properties);
         stage.says(ANN, numbered(number, publish)).await;
     }
-    let sifted = rich("sifted", b"x", QoS::AtLeastOnce, &properties);
+    let sifted = rich(SIFTED, b"x", QoS::AtLeastOnce, &properties);
     stage.says(ANN, numbered(5, sifted)).await;
     let away = rich(TOPIC, b"away", QoS::AtMostOnce, &properties);
     stage.says(ANN, Packet::Publish(away)).await;
