@@ -48,8 +48,8 @@ pub(crate) struct Arguments {
 type Part = (&'static str, fn(bool) -> Outcome<Section>);
 
 const PARTS: [Part; 9] = [
-    ("scripts", |quick| lua::run(if quick { 1 } else { 5 })),
-    ("wasm", |quick| wasm::run(if quick { 1 } else { 5 })),
+    ("scripts", |quick| lua::run(if quick { 1 } else { 10 })),
+    ("wasm", |quick| wasm::run(if quick { 1 } else { 10 })),
     ("traps", |quick| {
         wasm::traps(if quick { 10_000 } else { 100_000 })
     }),
