@@ -58,8 +58,11 @@ const PARTS: [Part; 9] = [
     ("sizes", |_| sizes::run()),
     ("broken", |_| reload::broken()),
     ("reload", |quick| {
-        let n = if quick { 50 } else { 1_000 };
-        reload::under_load(n, n)
+        if quick {
+            reload::under_load(50, 10)
+        } else {
+            reload::under_load(1_000, 50)
+        }
     }),
     ("escapes", |_| escapes::run()),
 ];

@@ -9,22 +9,63 @@ use super::peer::PATIENCE;
 use super::report::Section;
 use crate::Outcome;
 
-/// How the fixture that misbehaves is built, and what `plugin validate` says of it.
-const ENDS: [(&str, &str, &str); 6] = [
-    (
+/// One way of the fixture to misbehave: the number that it stands for, how it is built, and what `plugin validate` says of it.
+struct End {
+    number: u8,
+    case: &'static str,
+    flag: &'static str,
+    words: &'static str,
+    /// Takes seconds, or all memory that there is.
+    is_slow: bool,
+}
+
+const fn end(number: u8, case: &'static str, flag: &'static str, words: &'static str) -> End {
+    End {
+        number,
+        case,
+        flag,
+        words,
+        is_slow: false,
+    }
+}
+
+const ENDS: [End; 10] = [
+    End {
+        is_slow: true,
+        ..end(28, "endless loop", "-DDOES_LOOP", "did not return within")
+    },
+    End {
+        is_slow: true,
+        ..end(30, "memory bomb", "-DDOES_EAT", "killed by signal")
+    },
+    end(
+        32,
         "segmentation fault",
         "-DDOES_SEGFAULT",
         "killed by signal 11 (segmentation fault)",
     ),
-    ("abort", "-DDOES_ABORT", "killed by signal 6 (abort)"),
-    (
+    end(32, "abort", "-DDOES_ABORT", "killed by signal 6 (abort)"),
+    end(
+        32,
         "exit(3)",
         "-DDOES_EXIT",
         "ended the process with exit code 3",
     ),
-    ("stack used up", "-DDOES_OVERFLOW", "killed by signal"),
-    ("unknown verdict", "-DDOES_UNKNOWN_VERDICT", "42"),
-    ("endless loop", "-DDOES_LOOP", "did not return within"),
+    end(32, "stack used up", "-DDOES_OVERFLOW", "killed by signal"),
+    end(35, "verdict 42", "-DDOES_UNKNOWN_VERDICT", "42"),
+    end(
+        35,
+        "change of a field that is fixed",
+        "-DDOES_FORBIDDEN_CHANGE",
+        "cannot change field client_id",
+    ),
+    end(35, "topic that is no text", "-DDOES_NO_TEXT", "UTF-8"),
+    end(
+        35,
+        "failure in words",
+        "-DDOES_FAIL",
+        "the database is gone",
+    ),
 ];
 /// What stands for it in the report's first lines.
 const DUPLICATE: &str = "intercept_publish with dup true";
@@ -93,25 +134,20 @@ pub(super) fn run(is_quick: bool) -> Outcome<Section> {
     for runtime in Runtime::ALL {
         again(&mut section, &mut broker, runtime)?;
     }
-    for (case, flag, words) in ENDS
-        .iter()
-        .filter(|(case, ..)| !is_quick || *case != "endless loop")
-    {
-        let output = format!("{}.so", flag.trim_start_matches("-D").to_lowercase());
-        compile(
-            &lab,
-            "core/server/tests/fixtures/misbehave.c",
-            &output,
-            &[flag],
-        )?;
+    for end in ENDS.iter().filter(|end| !is_quick || !end.is_slow) {
+        let output = format!("{}.so", end.flag.trim_start_matches("-D").to_lowercase());
+        let source = "core/server/tests/fixtures/misbehave.c";
+        compile(&lab, source, &output, &[end.flag])?;
         let started = Instant::now();
         let (code, said) = lab.command(&["plugin", "validate", &output, "--timeout", "100ms"])?;
         let line = said.lines().find(|line| line.contains(DUPLICATE));
         section.row(
-            32,
+            end.number,
             "validate",
-            *case,
-            code == Some(1) && line.is_some_and(|line| line.contains(words)) && broker.is_alive(),
+            end.case,
+            code == Some(1)
+                && line.is_some_and(|line| line.contains(end.words))
+                && broker.is_alive(),
             format!(
                 "{} ms, exit code {code:?}: {}",
                 started.elapsed().as_millis(),

@@ -133,7 +133,7 @@ pub(super) fn mib(bytes: u64) -> String {
 /// One line of bounded length.
 pub(super) fn shortened(text: &str) -> String {
     let line = text.lines().collect::<Vec<_>>().join(" / ");
-    match line.char_indices().nth(150) {
+    match line.char_indices().nth(220) {
         Some((end, _)) => format!("{}...", line.get(..end).unwrap_or_default()),
         None => line,
     }

@@ -13,7 +13,7 @@ use crate::Outcome;
 /// Failures that open the breaker.
 const FAILURES: usize = 3;
 /// How long the broker waits for an answer.
-const WAIT: Duration = Duration::from_millis(700);
+const WAIT: Duration = Duration::from_millis(400);
 
 /// Tries it in the runtimes that can wait.
 ///
