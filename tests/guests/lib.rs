@@ -1,6 +1,11 @@
-//! Where `cargo xtask guests` puts what it builds. The guests themselves are the other files of this folder, one plugin each.
+//! Where `cargo xtask guests` puts what it builds, and the broker that tests of plugins pretend. The guests themselves are the other
+//! files of this folder, one plugin each.
+
+mod recorder;
 
 use std::path::{Path, PathBuf};
+
+pub use recorder::Recorder;
 
 /// A plugin as a dynamic library.
 #[must_use]

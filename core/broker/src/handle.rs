@@ -144,6 +144,8 @@ impl Broker {
                 .maximum_connections
                 .clamp(1, Semaphore::MAX_PERMITS),
         ));
+        // Before anybody can come in: a plugin sees its start first.
+        inner.notify_broker(Hook::BrokerStarted, Vec::new());
         let listeners = bound
             .into_iter()
             .map(|(socket, _)| tokio::spawn(socket.run(Arc::clone(&inner), Arc::clone(&room))))
@@ -154,7 +156,6 @@ impl Broker {
             tokio::spawn(Arc::clone(&inner).run_sweeps()),
             tokio::spawn(Arc::clone(&inner).run_reauthorizations()),
         ];
-        inner.notify_broker(Hook::BrokerStarted, Vec::new());
         let running = Running {
             addresses,
             stop_within: settings.stop_within,

@@ -1,4 +1,5 @@
-//! The golden transcript: `scripts/helper.lua` on the real broker says what the classic server helper said, word for word.
+//! The golden transcript: `scripts/helper.lua`, and `plugins/helper` in each of its forms, on the real broker say what the classic server
+//! helper said, word for word.
 
 #[path = "transcript/session.rs"]
 mod session;
@@ -11,12 +12,34 @@ use session::Line;
 
 #[test]
 fn helper_lua_writes_the_golden_transcript() {
+    check(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/helper.lua"));
+}
+
+#[test]
+fn the_dynamic_library_of_plugins_helper_writes_it_too() {
+    check(&hookmq_guests::native("helper"));
+}
+
+#[cfg(feature = "wasm")]
+#[test]
+fn the_wasm_module_of_plugins_helper_writes_it_too() {
+    check(&hookmq_guests::module("helper"));
+}
+
+#[cfg(feature = "wasm")]
+#[test]
+fn the_wasm_component_of_plugins_helper_writes_it_too() {
+    check(&hookmq_guests::component("helper"));
+}
+
+/// The whole session with this plugin alone.
+fn check(plugin: &Path) {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("broker.toml");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/helper.lua");
+    let plugin = std::path::absolute(plugin).unwrap();
     let text = format!(
-        "[log]\nformat = \"json\"\n[[listener]]\nbind = \"127.0.0.1:0\"\n[[plugin]]\npath = {}\n",
-        toml::Value::from(script.to_str().unwrap())
+        "[log]\nformat = \"json\"\n[[listener]]\nbind = \"127.0.0.1:0\"\n[[plugin]]\nname = \"helper\"\npath = {}\n",
+        toml::Value::from(plugin.to_str().unwrap())
     );
     std::fs::write(&config, text).unwrap();
     session::run(

@@ -1,18 +1,15 @@
 //! The same events to the dynamic library, the WASM core module and the component: the same answers and the same lines.
 #![allow(clippy::unwrap_used, reason = "what fails here is a test that fails")]
 
-#[path = "../../recorder.rs"]
-mod recorder;
-
 use std::sync::Arc;
 use std::time::Duration;
 
+use hookmq_guests::Recorder;
 use hookmq_native::{NativePlugin, NativeSettings};
 use hookmq_plugin_api::{
     Answer, EventRecord, Field, Hook, LogLevel, Owned, Plugin, Refusal, Verdict,
 };
 use hookmq_wasm::{WasmPlugin, WasmSettings};
-use recorder::Recorder;
 
 /// One form of the plugin, and where its lines go.
 struct Carrier {

@@ -1,15 +1,12 @@
 //! The WASM module: what passes, what is refused with which words, and that nothing is reached from a schema.
 #![allow(clippy::unwrap_used, reason = "what fails here is a test that fails")]
 
-#[path = "../../recorder.rs"]
-mod recorder;
-
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
+use hookmq_guests::Recorder;
 use hookmq_plugin_api::{Answer, EventRecord, Field, Grant, Grants, Hook, Owned, Plugin, Verdict};
 use hookmq_wasm::{WasmPlugin, WasmSettings};
-use recorder::Recorder;
 use serde_json::{Value, json};
 
 const BUDGET: Duration = Duration::from_secs(10);
@@ -303,7 +300,7 @@ fn wrong_configurations_are_told_at_load() {
 
 #[test]
 fn random_numbers_must_be_granted() {
-    let why = load(&config(), Grants::NONE).err().expect("refused");
+    let why = load(&config(), Grants::NONE).expect_err("refused");
     assert!(why.contains("add grants = [\"random\"]"), "{why}");
 }
 

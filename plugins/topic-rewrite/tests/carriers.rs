@@ -4,14 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hookmq_guests::Recorder;
 use hookmq_native::{NativePlugin, NativeSettings};
 use hookmq_plugin_api::{Answer, EventRecord, Field, Hook, Plugin};
 use hookmq_wasm::{WasmPlugin, WasmSettings};
-
-#[path = "../../recorder.rs"]
-mod recorder;
-
-use recorder::Recorder;
 
 const CONFIG: &str = r##"{"rules": [
     {"match": "v1/+/#", "to": "site/{1}/{2}"},

@@ -160,7 +160,7 @@ fn play(hook: Hook, players: &[Player], columns: &[Column]) -> Outcome {
             let column = listed
                 .plugin
                 .strip_prefix("player-")
-                .and_then(|at| at.parse().ok())
+                .and_then(|at| at.parse::<usize>().ok())
                 .expect("it was named so");
             let lines = columns[column].notebook.lines();
             assert!(lines.len() <= 1, "asked once at most: {lines:?}");

@@ -10,8 +10,8 @@ use hookmq_plugin_api::{
 use serde_json::json;
 
 use crate::issuer::{claims, claims_with, now, set, token};
-use crate::recorder::Recorder;
 use crate::setup::{config, connect, publish};
+use hookmq_guests::Recorder;
 
 const BUDGET: Duration = Duration::from_secs(10);
 

@@ -5,7 +5,5 @@ mod hostile;
 mod issuer;
 mod jwks;
 mod library;
-#[path = "../../../recorder.rs"]
-mod recorder;
 mod rights;
 mod setup;

@@ -285,8 +285,9 @@ mod tests {
                 .collect();
             if name.starts_with(char::is_uppercase) {
                 let defined = ["class", "alias"].iter().any(|word| {
-                    text.contains(&format!("---@{word} broker.{name}\n"))
-                        || text.contains(&format!("---@{word} broker.{name} "))
+                    ["\n", " ", ":"]
+                        .iter()
+                        .any(|end| text.contains(&format!("---@{word} broker.{name}{end}")))
                 });
                 assert!(defined, "{name} is not defined");
             }
