@@ -739,14 +739,16 @@ function broker.accept(changes) end
 ---@return broker.Verdict
 function broker.deny(reason_code, reason_string, options) end
 
----Acknowledged but not routed; counted as dropped.
+---Acknowledged but not routed; counted as dropped. Of the changes only those to the acknowledgement have an effect.
 ---@param reason_string? string
+---@param changes? broker.Changes
 ---@return broker.Verdict
-function broker.drop(reason_string) end
+function broker.drop(reason_string, changes) end
 
----Acknowledged but not routed; counted as consumed by this plugin.
+---Acknowledged but not routed; counted as consumed by this plugin. Changes as with drop.
+---@param changes? broker.Changes
 ---@return broker.Verdict
-function broker.consume() end
+function broker.consume(changes) end
 
 ---Refused, and the Network Connection of the client whose packet this is ends. See disconnect_client to end another's.
 ---@param reason_code? broker.ReasonCode

@@ -338,10 +338,10 @@ surface! {
         "Allowed by this plugin; another plugin's deny still wins. With ttl, the broker need not ask again for so many seconds.";
     "deny"(opt("reason_code", "ReasonCode"), opt("reason_string", "string"), opt("options", "DenyOptions")) -> "Verdict":
         "Refused. The reason code is a number or the standard's name, as in \"not_authorized\"; left out, the broker chooses.";
-    "drop"(opt("reason_string", "string")) -> "Verdict":
-        "Acknowledged but not routed; counted as dropped.";
-    "consume"() -> "Verdict":
-        "Acknowledged but not routed; counted as consumed by this plugin.";
+    "drop"(opt("reason_string", "string"), opt("changes", "Changes")) -> "Verdict":
+        "Acknowledged but not routed; counted as dropped. Of the changes only those to the acknowledgement have an effect.";
+    "consume"(opt("changes", "Changes")) -> "Verdict":
+        "Acknowledged but not routed; counted as consumed by this plugin. Changes as with drop.";
     "disconnect"(opt("reason_code", "ReasonCode"), opt("reason_string", "string"), opt("options", "RefusalOptions")) -> "Verdict":
         "Refused, and the Network Connection of the client whose packet this is ends. See disconnect_client to end another's.";
     "log.debug"(p("message", "string"), opt("fields", "LogFields")) -> "":

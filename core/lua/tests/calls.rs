@@ -217,6 +217,22 @@ fn each_verdict_says_what_it_says() {
 }
 
 #[test]
+fn what_is_acknowledged_without_going_on_can_change_the_acknowledgement() {
+    let answer = |code: &str| {
+        answer(&format!(
+            "return {{ intercept_publish = function() return {code} end }}"
+        ))
+    };
+    let expected = [(Field::ReasonCode, Owned::Integer(0x10))];
+    let dropped = answer("broker.drop('why', { reason_code = 0x10 })");
+    assert_eq!(dropped.verdict.kind(), VerdictKind::Drop);
+    assert_eq!(dropped.changes, expected);
+    let consumed = answer("broker.consume { reason_code = 0x10 }");
+    assert_eq!(consumed.verdict, Verdict::Consume);
+    assert_eq!(consumed.changes, expected);
+}
+
+#[test]
 fn a_verdict_can_be_made_once_and_returned_often() {
     let script = load(
         "local NO = broker.deny(0x87, 'never')

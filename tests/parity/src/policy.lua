@@ -155,9 +155,9 @@ local function decide(sight)
 		options.tags = if case.ttl then case.tags else nil
 		return broker.deny(code, case.words, options)
 	elseif case.verdict == "drop" then
-		return broker.drop(case.words)
+		return broker.drop(case.words, case.changes)
 	elseif case.verdict == "consume" then
-		return broker.consume()
+		return broker.consume(case.changes)
 	end
 	return broker.disconnect(code, case.words, options)
 end

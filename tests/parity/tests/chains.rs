@@ -55,17 +55,19 @@ fn player() -> impl Strategy<Value = Player> {
         prop::option::of(0_i64..4),
         prop::bool::weighted(0.1),
     )
-        .prop_map(
-            |(priority, on_error, raises, verdict, qos, retain)| Player {
+        .prop_map(|(priority, on_error, raises, verdict, qos, retain)| {
+            // A refusal has its own words and no changes; scripts cannot even say them.
+            let refuses = matches!(verdict, VerdictKind::Deny | VerdictKind::Disconnect);
+            Player {
                 column: 0,
                 priority,
                 on_error,
                 raises,
                 verdict,
-                qos,
-                retain,
-            },
-        )
+                qos: qos.filter(|_| !refuses),
+                retain: retain && !refuses,
+            }
+        })
 }
 
 /// Players in the order of registration, each of them another one of the loaded plugins.
@@ -96,10 +98,8 @@ fn reference(hook: Hook, players: &[Player]) -> Outcome {
     for player in order {
         asked.push((player.column, qos));
         let goes_on = matches!(player.verdict, VerdictKind::Pass | VerdictKind::Accept);
-        // What is refused has no changes: a gate's end uses none, and a filter's none but of what it drops or consumes.
-        let is_used = goes_on
-            || spec.kind == Kind::Filter
-                && matches!(player.verdict, VerdictKind::Drop | VerdictKind::Consume);
+        // A gate that ends uses no changes; a filter does, for the acknowledgement of what it drops or consumes.
+        let is_used = goes_on || spec.kind == Kind::Filter;
         let is_right = !player.raises
             && spec.may_answer(player.verdict)
             && player.qos.is_none_or(|qos| qos < 3)
@@ -229,7 +229,7 @@ fn mixed_chains_decide_as_the_rule_says() {
     let outcome = TestRunner::new(ProptestConfig {
         // The columns live in this process.
         failure_persistence: None,
-        ..ProptestConfig::with_cases(400)
+        ..ProptestConfig::with_cases(2_000)
     })
     .run(
         &(prop::sample::select(HOOKS.to_vec()), chain()),

@@ -27,7 +27,9 @@ pub(super) fn find(name: &str) -> Option<Raw> {
         "deny" => deny,
         "disconnect" => disconnect,
         "drop" => drop,
-        "consume" => |lua, _, _| made(lua, Made::plain(Verdict::Consume)),
+        "consume" => |lua, context, args| {
+            with_changes(lua, context, args, "broker.consume", Verdict::Consume)
+        },
         "required" => required,
         _ => return None,
     })
@@ -44,15 +46,31 @@ fn with_changes(
     function: &'static str,
     verdict: Verdict,
 ) -> Result<Value, Fault> {
+    changing(lua, context, table, function, verdict, 0)
+}
+
+/// A verdict with the changes of `table`; it holds `held` bytes besides.
+fn changing(
+    lua: &Lua,
+    context: &Context,
+    table: &Value,
+    function: &'static str,
+    verdict: Verdict,
+    held: usize,
+) -> Result<Value, Fault> {
     let hook = context.calling.get().hook;
     let Told { changes, ttl, tags } = told(function, hook, table)?;
     let keep = keep::keep(function, hook, &ttl, &tags)?;
     if keep.is_some() && verdict.kind() != VerdictKind::Accept {
+        let what = match verdict.kind() {
+            VerdictKind::Pass => "no opinion",
+            kind => kind.name(),
+        };
         return Err(Fault::new(format!(
-            "{function}: no opinion cannot be kept; ttl and tags go with broker.accept and broker.deny"
+            "{function}: {what} cannot be kept; ttl and tags go with broker.accept and broker.deny"
         )));
     }
-    let weight = weigh(&changes) + keep::weigh(keep.as_deref());
+    let weight = held + weigh(&changes) + keep::weigh(keep.as_deref());
     let weight = Weight::of(lua, context, weight)?;
     made(
         lua,
@@ -73,6 +91,16 @@ fn refused(
     keep: Option<Box<Keep>>,
     verdict: impl FnOnce(Box<Refusal>) -> Verdict,
 ) -> Result<Value, Fault> {
+    let weight = weight_of(&refusal) + keep::weigh(keep.as_deref());
+    let weight = Weight::of(lua, context, weight)?;
+    let mut verdict = Made::plain(verdict(Box::new(refusal)));
+    verdict.keep = keep;
+    verdict.weight = Some(weight);
+    made(lua, verdict)
+}
+
+/// Bytes that a refusal holds.
+fn weight_of(refusal: &Refusal) -> usize {
     let texts = [&refusal.reason_string, &refusal.server_reference];
     let texts: usize = texts
         .iter()
@@ -81,12 +109,7 @@ fn refused(
         .sum();
     let pairs = refusal.user_properties.iter();
     let pairs: usize = pairs.map(|(name, value)| name.len() + value.len()).sum();
-    let weight = size_of::<Refusal>() + texts + pairs + keep::weigh(keep.as_deref());
-    let weight = Weight::of(lua, context, weight)?;
-    let mut verdict = Made::plain(verdict(Box::new(refusal)));
-    verdict.keep = keep;
-    verdict.weight = Some(weight);
-    made(lua, verdict)
+    size_of::<Refusal>() + texts + pairs
 }
 
 fn deny(lua: &Lua, context: &Context, args: &Args) -> Result<Value, Fault> {
@@ -147,9 +170,10 @@ fn refusal(
     })
 }
 
-fn drop(lua: &Lua, context: &Context, [reason, ..]: &Args) -> Result<Value, Fault> {
+fn drop(lua: &Lua, context: &Context, [reason, changes, ..]: &Args) -> Result<Value, Fault> {
+    let function = "broker.drop";
     let reason = Arg {
-        function: "broker.drop",
+        function,
         name: "reason_string",
         value: reason,
     }
@@ -159,9 +183,9 @@ fn drop(lua: &Lua, context: &Context, [reason, ..]: &Args) -> Result<Value, Faul
         place: place_above(lua, 1).map(Into::into),
         ..Refusal::default()
     };
-    refused(lua, context, refusal, None, |refusal| {
-        Verdict::Drop(Some(refusal))
-    })
+    let held = weight_of(&refusal);
+    let verdict = Verdict::Drop(Some(Box::new(refusal)));
+    changing(lua, context, changes, function, verdict, held)
 }
 
 fn required(lua: &Lua, _: &Context, [kind, ..]: &Args) -> Result<Value, Fault> {

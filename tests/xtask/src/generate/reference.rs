@@ -123,10 +123,16 @@ fn answers(spec: &HookSpec) -> String {
         .iter()
         .map(|verdict| format!("`{}`", verdict.name()))
         .collect();
-    let changing: Vec<&str> = [VerdictKind::Pass, VerdictKind::Accept]
-        .into_iter()
-        .filter(|verdict| spec.may_answer(*verdict))
-        .map(VerdictKind::name)
+    // What is dropped or consumed is acknowledged, and the acknowledgement can be changed.
+    let changing = match spec.kind {
+        Kind::Filter => &VerdictKind::ALL[..],
+        _ => &[VerdictKind::Pass, VerdictKind::Accept],
+    };
+    let changing: Vec<String> = changing
+        .iter()
+        .filter(|verdict| !matches!(verdict, VerdictKind::Deny | VerdictKind::Disconnect))
+        .filter(|verdict| spec.may_answer(**verdict))
+        .map(|verdict| verdict.name().to_owned())
         .collect();
     if spec.changes.is_empty() {
         format!("{}.", listed(&words, "or"))
