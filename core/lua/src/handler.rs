@@ -1,6 +1,8 @@
 //! One handler: a function of the script, and what its parameters stand for.
 
-use hookmq_plugin_api::{Event, Field, FieldSet, Hook};
+use std::rc::Rc;
+
+use hookmq_plugin_api::{Event, Field, FieldSet, Hook, Value as ApiValue};
 use mlua::{Function, IntoLuaMulti, Lua, Value, Variadic};
 
 use crate::buffer::Buffers;
@@ -8,6 +10,7 @@ use crate::memory::Memory;
 use crate::message::{Message, Slot, visible};
 use crate::outline::{FunctionOutline, Outline};
 use crate::suggest::nearest;
+use crate::texts::Texts;
 use crate::value;
 
 /// What one parameter stands for.
@@ -43,8 +46,25 @@ pub(crate) struct Call<'a> {
     pub(crate) event: &'a dyn Event,
     pub(crate) slot: Option<&'a Slot>,
     pub(crate) config: &'a Value,
+    pub(crate) texts: &'a Texts,
     /// `None` where buffers cannot be reused, because calls overlap.
     pub(crate) buffers: Option<&'a Buffers>,
+}
+
+/// An argument.
+enum Given {
+    Own(Value),
+    /// One of [`Texts`]; a reference, since another handle to the same string costs as much as a new string.
+    Kept(Rc<Value>),
+}
+
+impl Given {
+    fn value(&self) -> &Value {
+        match self {
+            Self::Own(value) => value,
+            Self::Kept(value) => value,
+        }
+    }
 }
 
 impl Handler {
@@ -71,10 +91,22 @@ impl Handler {
         // Tuples need no list on the heap.
         match *self.params.as_slice() {
             [] => self.run(call, memory, ()),
-            [a] => self.run(call, memory, (arg(a)?,)),
-            [a, b] => self.run(call, memory, (arg(a)?, arg(b)?)),
-            [a, b, c] => self.run(call, memory, (arg(a)?, arg(b)?, arg(c)?)),
-            [a, b, c, d] => self.run(call, memory, (arg(a)?, arg(b)?, arg(c)?, arg(d)?)),
+            [a] => {
+                let a = arg(a)?;
+                self.run(call, memory, (a.value(),))
+            }
+            [a, b] => {
+                let (a, b) = (arg(a)?, arg(b)?);
+                self.run(call, memory, (a.value(), b.value()))
+            }
+            [a, b, c] => {
+                let (a, b, c) = (arg(a)?, arg(b)?, arg(c)?);
+                self.run(call, memory, (a.value(), b.value(), c.value()))
+            }
+            [a, b, c, d] => {
+                let (a, b, c, d) = (arg(a)?, arg(b)?, arg(c)?, arg(d)?);
+                self.run(call, memory, (a.value(), b.value(), c.value(), d.value()))
+            }
             _ => self.run(call, memory, self.args(call)?),
         }
     }
@@ -92,13 +124,21 @@ impl Handler {
     pub(crate) fn args(&self, call: &Call<'_>) -> mlua::Result<Variadic<Value>> {
         self.params
             .iter()
-            .map(|param| self.arg(*param, call))
+            .map(|param| Ok(self.arg(*param, call)?.value().clone()))
             .collect()
     }
 
-    fn arg(&self, param: Param, call: &Call<'_>) -> mlua::Result<Value> {
-        Ok(match param {
-            Param::Field(field) => value::to_lua(call.lua, call.event.get(field))?,
+    fn arg(&self, param: Param, call: &Call<'_>) -> mlua::Result<Given> {
+        Ok(Given::Own(match param {
+            Param::Field(field) => {
+                let value = call.event.get(field);
+                if let ApiValue::Text(text) = value
+                    && let Some(kept) = call.texts.get(call.lua, text)?
+                {
+                    return Ok(Given::Kept(kept));
+                }
+                value::to_lua(call.lua, value)?
+            }
             Param::PayloadBuffer => {
                 let payload = call
                     .event
@@ -119,7 +159,7 @@ impl Handler {
                 None => Value::Nil,
             },
             Param::Config => call.config.clone(),
-        })
+        }))
     }
 }
 

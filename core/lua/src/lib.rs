@@ -57,6 +57,7 @@ mod settings;
 mod sources;
 mod suggest;
 pub mod testing;
+mod texts;
 mod value;
 mod verdict;
 mod vm;

@@ -17,6 +17,7 @@ use crate::handler::{Call, Handler};
 use crate::message::{Held, Slot};
 use crate::metadata::Declared;
 use crate::sandbox::{Blueprint, sandbox};
+use crate::texts::Texts;
 use crate::verdict;
 
 /// Calls of one VM inside each other, which happens when a host function leads to another hook at once.
@@ -28,6 +29,7 @@ pub(crate) struct Vm {
     handlers: Vec<Option<Rc<Handler>>>,
     config: Value,
     buffers: Buffers,
+    texts: Texts,
     pub(crate) context: Rc<Context>,
     pub(crate) guard: Rc<Guard>,
     nesting: Cell<u8>,
@@ -69,6 +71,7 @@ impl Vm {
             handlers,
             config: declared.config.clone().map_or(Value::Nil, Value::Table),
             buffers: Buffers::default(),
+            texts: Texts::default(),
             context,
             guard,
             nesting: Cell::new(0),
@@ -99,6 +102,7 @@ impl Vm {
             event,
             slot,
             config: &self.config,
+            texts: &self.texts,
             buffers: reuse.then_some(&self.buffers),
         }
     }
