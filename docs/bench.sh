@@ -4,11 +4,13 @@
 #
 #   docs/bench.sh                       all scenarios, 3 rounds of 2 s
 #   ROUNDS=5 SECONDS_EACH=3 docs/bench.sh p2p fan-out
+#   docs/bench.sh runtimes              p2p without a plugin and with the same check in each runtime, ratios to no plugin;
+#                                       the plugins are what `cargo xtask guests` makes (GUESTS=folder, else target/guests)
 #
 # Needs: hookmq (HOOKMQ=path, else target/release/hookmq), mosquitto (MOSQUITTO=path), taskset, two idle cores. The broker
 # is pinned to core BROKER_CORE (0), the generator to SELF_CORE (1). Judge by CPU us/msg: it survives a noisy machine, msg/s
 # does not. A figure with ~ differs by more than 15 % between rounds. More options of `hookmq bench` go into OPTIONS.
-# Four ports from PORT (18831) on must be free.
+# Eight ports from PORT (18831) on must be free.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -33,8 +35,8 @@ CONFIG
 cat > "$folder/prefix.lua" <<'LUA'
 local M = {}
 function M.intercept_publish(topic)
-  if string.sub(topic, 1, 6) ~= "bench/" then
-    return broker.deny("not_authorized", "only bench/ is open")
+  if string.sub(topic, 1, 8) ~= "devices/" then
+    return broker.deny("not_authorized", "only devices/ may be published to")
   end
 end
 return M
@@ -43,7 +45,7 @@ LUA
 cat > "$folder/rewrite.lua" <<'LUA'
 local M = {}
 function M.intercept_publish(topic)
-  return broker.pass { topic = "bench/" .. string.sub(topic, 7) }
+  return broker.pass { topic = "devices/" .. string.sub(topic, 9) }
 end
 return M
 LUA
@@ -53,26 +55,46 @@ config() {
     {
         printf '[log]\nlevel = "warn"\n\n[[listener]]\nbind = "127.0.0.1:%s"\nallow_anonymous = true\n' "$2"
         if [ $# -gt 2 ]; then
-            printf '\n[[plugin]]\nname = "%s"\npath = "%s"\n' "$1" "$folder/$3"
+            printf '\n[[plugin]]\nname = "%s"\npath = "%s"\n' "$1" "$3"
         fi
     } > "$folder/$1.toml"
     "$hookmq" check --config "$folder/$1.toml" > "$folder/check.log" 2>&1 || { cat "$folder/check.log" >&2; exit 64; }
 }
 config plain $((port + 1))
-config prefix $((port + 2)) prefix.lua
-config rewrite $((port + 3)) rewrite.lua
+config prefix $((port + 2)) "$folder/prefix.lua"
+config rewrite $((port + 3)) "$folder/rewrite.lua"
 
 [ $# -gt 0 ] || set -- p2p fan-in fan-out many latency subscriptions connect
-# shellcheck disable=SC2086 # OPTIONS are words.
-exec_bench() {
-    "$hookmq" bench "$@" \
-        --peer "mosquitto=$port:$mosquitto -c $folder/mosquitto.conf" \
-        --peer "hookmq=$((port + 1)):$hookmq run --config $folder/plain.toml" \
-        --peer "hookmq + Lua check=$((port + 2)):$hookmq run --config $folder/prefix.toml" \
-        --peer "hookmq + Lua rewrite=$((port + 3)):$hookmq run --config $folder/rewrite.toml" \
+
+# compare --peer NAME=PORT:COMMAND ...: $scenarios with these.
+compare() {
+    # shellcheck disable=SC2086 # SCENARIOS and OPTIONS are words.
+    "$hookmq" bench $scenarios "$@" \
         --pin-broker "${BROKER_CORE:-0}" --pin-self "${SELF_CORE:-1}" \
         --rounds "${ROUNDS:-3}" --seconds "${SECONDS_EACH:-2}" ${OPTIONS:-}
 }
-"$mosquitto" -h 2>/dev/null | head -n 1 || true
+
 "$hookmq" --version
-exec_bench "$@"
+scenarios=$*
+if [ "$scenarios" = runtimes ]; then
+    scenarios=p2p
+    guests=$(cd "${GUESTS:-$root/target/guests}" && pwd)
+    config c $((port + 4)) "$guests/native/libc_prefix.so"
+    config rust $((port + 5)) "$guests/native/libprefix.so"
+    config module $((port + 6)) "$guests/module/prefix.wasm"
+    config component $((port + 7)) "$guests/component/prefix.wasm"
+    compare \
+        --peer "no plugin=$((port + 1)):$hookmq run --config $folder/plain.toml" \
+        --peer "native, C=$((port + 4)):$hookmq run --config $folder/c.toml" \
+        --peer "native, Rust=$((port + 5)):$hookmq run --config $folder/rust.toml" \
+        --peer "WASM module=$((port + 6)):$hookmq run --config $folder/module.toml" \
+        --peer "WASM component=$((port + 7)):$hookmq run --config $folder/component.toml" \
+        --peer "Lua=$((port + 2)):$hookmq run --config $folder/prefix.toml"
+else
+    "$mosquitto" -h 2>/dev/null | head -n 1 || true
+    compare \
+        --peer "mosquitto=$port:$mosquitto -c $folder/mosquitto.conf" \
+        --peer "hookmq=$((port + 1)):$hookmq run --config $folder/plain.toml" \
+        --peer "hookmq + Lua check=$((port + 2)):$hookmq run --config $folder/prefix.toml" \
+        --peer "hookmq + Lua rewrite=$((port + 3)):$hookmq run --config $folder/rewrite.toml"
+fi

@@ -147,6 +147,7 @@ impl Inner {
     }
 
     /// Steps 7 to 9 for a message that plugins let through, and what the publisher is told.
+    #[inline]
     fn deliver(
         &self,
         chain: &Chain,
@@ -156,12 +157,25 @@ impl Inner {
         only: Option<&SessionRef>,
         now: Instant,
     ) -> Outcome {
+        if !draft.is_changed() {
+            let routed = self.route(chain, turn, origin, draft.as_published(), only, now);
+            return Outcome::routed(routed, PublishAnswer::default());
+        }
+        self.deliver_changed(chain, turn, origin, draft, only, now)
+    }
+
+    #[inline(never)]
+    fn deliver_changed(
+        &self,
+        chain: &Chain,
+        turn: &mut Turn,
+        origin: Origin<'_>,
+        draft: &mut MessageDraft<'_>,
+        only: Option<&SessionRef>,
+        now: Instant,
+    ) -> Outcome {
         let answer = draft.take_answer();
-        let routed = if draft.is_changed() {
-            self.route(chain, turn, origin, &draft.publish(), only, now)
-        } else {
-            self.route(chain, turn, origin, draft.as_published(), only, now)
-        };
+        let routed = self.route(chain, turn, origin, &draft.publish(), only, now);
         Outcome::routed(routed, answer)
     }
 

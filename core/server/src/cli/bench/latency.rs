@@ -43,7 +43,7 @@ pub(super) async fn run(
     let mut publishers = Vec::new();
     let mut tasks = Vec::new();
     for i in 0..n {
-        let topic = format!("bench/{i:06}");
+        let topic = format!("devices/{i:06}");
         let mut stream = dialect.connect(&format!("bench-s{i}")).await?;
         dialect
             .subscribe(&mut stream, std::slice::from_ref(&topic))

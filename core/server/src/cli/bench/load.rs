@@ -30,7 +30,7 @@ struct Shape {
 
 impl Shape {
     fn new(args: &BenchArgs, scenario: Scenario) -> Self {
-        let topic = |i: usize| format!("bench/{i:06}");
+        let topic = |i: usize| format!("devices/{i:06}");
         let n = args.publishers.unwrap_or(match scenario {
             Scenario::FanOut => 1,
             Scenario::Many => 500,
@@ -43,7 +43,7 @@ impl Shape {
         match scenario {
             Scenario::FanIn => Self {
                 topics: own,
-                filters: vec![vec!["bench/+".to_owned()]],
+                filters: vec![vec!["devices/+".to_owned()]],
                 n_receivers: 1,
                 window,
             },
@@ -62,12 +62,12 @@ impl Shape {
                 let each = (args.filters / n).max(1);
                 let topics = |i| {
                     (0..each)
-                        .map(move |k| format!("bench/{i:04}/{k:06}/a/x"))
+                        .map(move |k| format!("devices/{i:04}/{k:06}/a/x"))
                         .collect()
                 };
                 let filter = |i: usize, k: usize| match k % 2 {
-                    0 => format!("bench/{i:04}/{k:06}/+/x"),
-                    _ => format!("bench/{i:04}/{k:06}/#"),
+                    0 => format!("devices/{i:04}/{k:06}/+/x"),
+                    _ => format!("devices/{i:04}/{k:06}/#"),
                 };
                 Self {
                     topics: (0..n).map(topics).collect(),
