@@ -9,3 +9,4 @@ mod opening;
 pub(crate) mod outbound;
 pub(crate) mod pace;
 pub(crate) mod packets;
+mod publishing;

@@ -5,17 +5,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::BytesMut;
-use hookmq_mqtt::packet::{Ack, Disconnect, Publish, SubAck, Subscribe, UnsubAck, Unsubscribe};
+use hookmq_mqtt::packet::{Ack, Disconnect, SubAck, Subscribe, UnsubAck, Unsubscribe};
 use hookmq_mqtt::property::UserProperties;
-use hookmq_mqtt::{Packet, ProtocolVersion, QoS, ReasonCode, RetainHandling, codec};
+use hookmq_mqtt::{Packet, QoS, ReasonCode, RetainHandling, codec};
 use hookmq_plugin_api::{Field, Hook, Value};
 
-use super::begun::{Begun, Unsettled};
 use super::end::End;
 use super::pace::Pace;
 use crate::broker::connect::Connected;
 use crate::broker::disconnect::Ended;
-use crate::broker::publish::Outcome;
 use crate::broker::sessions::{Control, DisconnectType, Entry};
 use crate::broker::subscribe::Replay;
 use crate::broker::{Inner, Turn};
@@ -25,7 +23,6 @@ use crate::event::packet::PacketDraft;
 use crate::hook::{Chain, Decision, Scope};
 use crate::message::{Message, Source};
 use crate::session::ProtocolError;
-use crate::session::receiving::{Inbound, Receipt, Receiving};
 
 /// One connected client's side of the protocol.
 pub(crate) struct Protocol {
@@ -38,9 +35,10 @@ pub(crate) struct Protocol {
     pub(crate) replies: BytesMut,
     /// Retained messages that wait for the client to take them.
     pub(crate) replays: VecDeque<Replay>,
-    maximum_qos: QoS,
+    pub(super) maximum_qos: QoS,
     pub(super) maximum_packet_size: usize,
-    n_received: u64,
+    /// PUBLISH packets of this turn.
+    pub(super) n_received: u64,
 }
 
 /// What became of a frame.
@@ -120,26 +118,6 @@ impl Protocol {
         ]
         .into_iter()
         .any(|hook| chain.listens(hook))
-    }
-
-    /// Steps 3 to 10 of a PUBLISH that no plugin is asked about.
-    fn handle_unasked(
-        &mut self,
-        chain: &Chain,
-        publish: &Publish<'_>,
-        now: Instant,
-    ) -> Result<(), Box<End>> {
-        self.admit(publish)?;
-        if Receiving::concerns(publish) {
-            return self.handle_session_publish(chain, publish, now);
-        }
-        let origin = Origin {
-            client: Some(&self.client),
-            source: Source::Client,
-        };
-        self.inner
-            .publish_unasked(chain, &mut self.turn, origin, publish, now);
-        Ok(())
     }
 
     #[inline(never)]
@@ -289,47 +267,6 @@ impl Protocol {
         Ok(Flow::Next)
     }
 
-    /// A PUBLISH that plugins are asked about, unless they await.
-    #[inline(never)]
-    fn handle_publish(
-        &mut self,
-        chain: &Chain,
-        publish: &Publish<'_>,
-        frame: &[u8],
-        now: Instant,
-    ) -> Result<Flow, Box<End>> {
-        if chain.awaits(Hook::InterceptPublish) || chain.awaits(Hook::AuthorizePublish) {
-            return Ok(Flow::Await(frame.into()));
-        }
-        self.admit(publish)?;
-        if Receiving::concerns(publish) {
-            self.handle_session_publish(chain, publish, now)?;
-        } else {
-            let outcome = self.publish_now(chain, publish, now);
-            if let Some(explained) = &outcome.disconnect {
-                return Err(End::rejected(&self.inner, explained));
-            }
-        }
-        Ok(Flow::Next)
-    }
-
-    /// Steps 3 to 10 of a PUBLISH that the Session must know of: QoS 1 or 2, or a Topic Alias.
-    #[inline(never)]
-    fn handle_session_publish(
-        &mut self,
-        chain: &Chain,
-        publish: &Publish<'_>,
-        now: Instant,
-    ) -> Result<(), Box<End>> {
-        let Some(begun) = self.begin_publish(publish)? else {
-            return Ok(());
-        };
-        let mut publish = *publish;
-        begun.resolve(&mut publish);
-        let outcome = self.publish_now(chain, &publish, now);
-        self.end_publish(begun, outcome)
-    }
-
     /// Handles a packet that may await: the connection's next packet waits for it, nobody else does.
     pub(crate) async fn handle_awaiting(
         &mut self,
@@ -343,134 +280,6 @@ impl Protocol {
             Packet::Unsubscribe(unsubscribe) => self.handle_unsubscribe(chain, unsubscribe).await,
             _ => Ok(()),
         }
-    }
-
-    /// A PUBLISH that plugins may await: the same steps, waiting in the middle.
-    async fn handle_publish_awaiting(
-        &mut self,
-        chain: &Chain,
-        mut publish: Publish<'_>,
-        now: Instant,
-    ) -> Result<(), Box<End>> {
-        self.admit(&publish)?;
-        let Some(begun) = self.begin_publish(&publish)? else {
-            return Ok(());
-        };
-        begun.resolve(&mut publish);
-        let origin = Origin {
-            client: Some(&self.client),
-            source: Source::Client,
-        };
-        let outcome = self
-            .inner
-            .publish(chain, &mut self.turn, origin, &publish, None, now)
-            .await;
-        self.end_publish(begun, outcome)
-    }
-
-    /// Step 3: the limits.
-    fn admit(&mut self, publish: &Publish<'_>) -> Result<(), Box<End>> {
-        self.n_received += 1;
-        if publish.qos > self.maximum_qos {
-            return Err(ProtocolError {
-                reason: ReasonCode::QoSNotSupported,
-                clause: "MQTT-3.2.2-11",
-            }
-            .into());
-        }
-        if !publish.properties.subscription_identifiers.is_empty() {
-            return Err(ProtocolError {
-                reason: ReasonCode::ProtocolError,
-                clause: "MQTT-3.3.4-6",
-            }
-            .into());
-        }
-        let settings = &self.inner.session_settings;
-        if publish.retain && !settings.retain_available {
-            return Err(ProtocolError {
-                reason: ReasonCode::RetainNotSupported,
-                clause: "MQTT-3.2.2-14",
-            }
-            .into());
-        }
-        if let Err(why) = settings.check_topic(publish.topic) {
-            return Err(End::by_broker(
-                ReasonCode::TopicNameInvalid,
-                DisconnectType::NotClean,
-                Some(why),
-            ));
-        }
-        Ok(())
-    }
-
-    /// Step 3: Topic Alias and duplicates. `None` for a duplicate, which is answered.
-    fn begin_publish(&mut self, publish: &Publish<'_>) -> Result<Option<Begun>, Box<End>> {
-        if !Receiving::concerns(publish) {
-            return Ok(Some(Begun::default()));
-        }
-        let session = Arc::clone(&self.entry.session.0);
-        let inbound = session.receiving().handle_publish(publish)?;
-        match inbound {
-            Inbound::New(receipt, topic) => Ok(Some(Begun {
-                topic,
-                unsettled: Unsettled(Some((session, receipt))),
-            })),
-            Inbound::Again(identifier, reason) => {
-                self.reply(Packet::PubRec(Ack::new(identifier, reason)));
-                Ok(None)
-            }
-        }
-    }
-
-    /// Steps 4 to 9 where nothing awaits.
-    fn publish_now(&mut self, chain: &Chain, publish: &Publish<'_>, now: Instant) -> Outcome {
-        let origin = Origin {
-            client: Some(&self.client),
-            source: Source::Client,
-        };
-        if !chain.listens(Hook::InterceptPublish) && !chain.listens(Hook::AuthorizePublish) {
-            let turn = &mut self.turn;
-            return self
-                .inner
-                .publish_unasked(chain, turn, origin, publish, now);
-        }
-        self.inner
-            .publish_at_once(chain, &mut self.turn, origin, publish, now)
-    }
-
-    /// Step 10: the acknowledgement.
-    fn end_publish(&mut self, mut begun: Begun, outcome: Outcome) -> Result<(), Box<End>> {
-        let receipt = begun.unsettled.0.take().map(|(_, receipt)| receipt);
-        if let Some(explained) = &outcome.disconnect {
-            return Err(End::rejected(&self.inner, explained));
-        }
-        if let Some(receipt) = receipt {
-            self.settle(&receipt, outcome);
-        }
-        Ok(())
-    }
-
-    /// The one answer to a PUBLISH: the broker owns the message now, or refuses it [MQTT-4.3.2-4, MQTT-4.3.3-8].
-    fn settle(&mut self, receipt: &Receipt, outcome: Outcome) {
-        let Some((qos, identifier)) = receipt.answer() else {
-            return;
-        };
-        // 3.1.1 has no refusing acknowledgement: the message is acknowledged and not routed.
-        let reason = if self.client.version == ProtocolVersion::V311 {
-            ReasonCode::Success
-        } else {
-            outcome.reason
-        };
-        self.entry.session.0.receiving().settle(receipt, reason);
-        let mut ack = Ack::new(identifier, reason);
-        ack.properties = outcome.properties.filter(|properties| {
-            properties.reason_string.is_some() || !properties.user_properties.is_empty()
-        });
-        self.reply(if qos == QoS::ExactlyOnce {
-            Packet::PubRec(ack)
-        } else {
-            Packet::PubAck(ack)
-        });
     }
 
     /// A receiver's acknowledgement freed its window.
@@ -677,7 +486,7 @@ impl Protocol {
 
     /// Encodes an answer. Texts are left out where the client did not ask for them [MQTT-3.1.2-29] or has no room for them
     /// [MQTT-3.4.2-2, MQTT-3.4.2-3].
-    fn reply(&mut self, mut packet: Packet<'_>) {
+    pub(super) fn reply(&mut self, mut packet: Packet<'_>) {
         if !self.client.request_problem_information {
             strip(&mut packet);
         }
