@@ -1,9 +1,13 @@
 //! Other clients while something misbehaves: a publisher and a subscriber that no plugin is asked about, and their delays.
+//!
+//! They share the machine's processors with the broker and with whoever sends to it, so a delay says little by itself. It is taken three
+//! times: while nothing happens; beside the same load without anything that misbehaves; and beside what misbehaves. What the second and
+//! the third differ in is the broker's own doing.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -14,31 +18,46 @@ use crate::{Failure, Outcome};
 
 /// Between two messages.
 const PERIOD: Duration = Duration::from_millis(2);
-/// Messages of one round.
-const ROUND: usize = 150;
-/// Rounds before anything misbehaves.
-const BASE: usize = 3;
-/// Delays that wait to be read.
-const DELAYS: usize = 100_000;
+/// Messages before anything happens, and the fewest that a figure is made of.
+const BASE: usize = 500;
+/// Delays that wait to be read: minutes of them.
+const DELAYS: usize = 1_000_000;
 
 /// See the module.
 pub(super) struct Bystander {
     is_over: Arc<AtomicBool>,
     delays: Receiver<Duration>,
     threads: Vec<JoinHandle<Outcome>>,
-    base: Duration,
-    seen: Vec<Duration>,
+    idle: Duration,
+    beside: Option<Duration>,
+    then: Option<Duration>,
 }
 
-/// 99 of 100 messages took no longer: the median of the rounds.
+/// 99 of 100 messages took no longer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Delays {
-    pub(super) base: Duration,
+    /// While nothing happened.
+    pub(super) idle: Duration,
+    /// Beside the same load with nothing that misbehaves in it, where there is such a load.
+    pub(super) beside: Option<Duration>,
+    /// Beside what misbehaves.
     pub(super) then: Duration,
 }
 
+impl Delays {
+    /// What the last one is compared with: the same load, else none.
+    pub(super) fn base(&self) -> Duration {
+        self.beside.unwrap_or(self.idle)
+    }
+
+    /// How many times its base it is.
+    pub(super) fn ratio(&self) -> f64 {
+        self.then.as_secs_f64() / self.base().as_secs_f64().max(1e-6)
+    }
+}
+
 impl Bystander {
-    /// Begins, and takes its base.
+    /// Begins, and takes its delays while nothing happens.
     ///
     /// # Errors
     /// When the broker does not serve it.
@@ -68,59 +87,80 @@ impl Bystander {
             is_over,
             delays,
             threads: vec![publishing, receiving],
-            base: Duration::ZERO,
-            seen: Vec::new(),
+            idle: Duration::ZERO,
+            beside: None,
+            then: None,
         };
-        let mut rounds = Vec::new();
-        for _ in 0..BASE {
-            let round: Vec<Duration> = (0..ROUND)
-                .map_while(|_| bystander.delays.recv_timeout(PATIENCE).ok())
-                .collect();
-            rounds.push(p99(round).ok_or("the bystander hears nothing")?);
-        }
-        bystander.base = median(rounds).unwrap_or_default();
+        bystander.idle = bystander.during(|| Ok(()))?;
         Ok(bystander)
     }
 
-    /// Ends, and says how it went since its base.
+    /// The delays beside a load with nothing that misbehaves in it.
+    ///
+    /// # Errors
+    /// What the load fails with, or when the broker serves nobody meanwhile.
+    pub(super) fn beside(&mut self, load: impl FnMut() -> Outcome) -> Outcome {
+        self.beside = Some(self.during(load)?);
+        Ok(())
+    }
+
+    /// The delays beside what misbehaves, from here to [`Bystander::rest`].
+    ///
+    /// # Errors
+    /// When the broker serves nobody.
+    pub(super) fn watch(&mut self) -> Outcome {
+        self.heard().map(drop)
+    }
+
+    /// What misbehaves is over: what comes from here on is not counted with it.
+    ///
+    /// # Errors
+    /// When the broker serves nobody.
+    pub(super) fn rest(&mut self) -> Outcome {
+        let heard = self.heard()?;
+        self.then = p99(heard);
+        Ok(())
+    }
+
+    /// Ends, and says how it went. What was not ended by [`Bystander::rest`] is ended here.
     ///
     /// # Errors
     /// When its connections did not last.
     pub(super) fn stop(mut self) -> Outcome<Delays> {
-        let is_served = self.is_served();
+        let heard = self.heard();
         self.is_over.store(true, Ordering::Relaxed);
         for thread in self.threads.drain(..) {
             thread
                 .join()
                 .map_err(|_| -> Failure { "a bystander had a panic".into() })??;
         }
-        if !is_served {
-            return Err("the bystander is not served any more".into());
-        }
-        let rounds = self.seen.chunks(ROUND).filter_map(|round| {
-            (round.len() == ROUND || self.seen.len() < ROUND)
-                .then(|| p99(round.to_vec()))
-                .flatten()
-        });
-        let then = median(rounds.collect()).unwrap_or(self.base);
+        let heard = heard?;
         Ok(Delays {
-            base: self.base,
-            then,
+            idle: self.idle,
+            beside: self.beside,
+            then: self.then.or_else(|| p99(heard)).unwrap_or(self.idle),
         })
     }
 
-    /// Whether a message comes even now.
-    fn is_served(&mut self) -> bool {
-        loop {
-            match self.delays.try_recv() {
-                Ok(delay) => self.seen.push(delay),
-                Err(TryRecvError::Empty) => break,
-                Err(TryRecvError::Disconnected) => return false,
-            }
+    /// The load again and again, until there are enough delays to say something; and what they were.
+    fn during(&mut self, mut load: impl FnMut() -> Outcome) -> Outcome<Duration> {
+        self.heard()?;
+        let mut heard = Vec::new();
+        while heard.len() < BASE {
+            load()?;
+            heard.extend(self.heard()?);
         }
-        let next = self.delays.recv_timeout(PATIENCE);
-        self.seen.extend(next.ok());
-        next.is_ok()
+        p99(heard).ok_or_else(|| "the bystander hears nothing".into())
+    }
+
+    /// What has come since it was asked last, and the message after that: so that a stall at the very end counts as well.
+    fn heard(&mut self) -> Outcome<Vec<Duration>> {
+        let mut heard: Vec<Duration> = self.delays.try_iter().collect();
+        match self.delays.recv_timeout(PATIENCE) {
+            Ok(delay) => heard.push(delay),
+            Err(_) => return Err("the bystander is not served any more".into()),
+        }
+        Ok(heard)
     }
 }
 
@@ -154,23 +194,25 @@ fn p99(mut delays: Vec<Duration>) -> Option<Duration> {
     delays.get(delays.len() * 99 / 100).copied()
 }
 
-fn median(mut figures: Vec<Duration>) -> Option<Duration> {
-    figures.sort_unstable();
-    figures.get(figures.len() / 2).copied()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn figures_of_rounds() {
-        let ms = |ms: &[u64]| ms.iter().copied().map(Duration::from_millis).collect();
-        assert_eq!(p99(ms(&[])), None);
+    fn figures() {
+        assert_eq!(p99(Vec::new()), None);
         assert_eq!(
             p99((1..=200).map(Duration::from_millis).collect()),
             Some(Duration::from_millis(199))
         );
-        assert_eq!(median(ms(&[9, 1, 5])), Some(Duration::from_millis(5)));
+        let ms = Duration::from_millis;
+        let mut delays = Delays {
+            idle: ms(1),
+            beside: None,
+            then: ms(6),
+        };
+        assert!((delays.ratio() - 6.0).abs() < 1e-9);
+        delays.beside = Some(ms(3));
+        assert!((delays.ratio() - 2.0).abs() < 1e-9);
     }
 }

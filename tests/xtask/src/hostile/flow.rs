@@ -1,4 +1,4 @@
-//! Messages without a pause, each with its number: what arrives is checked for order, loss, doubles and stamps.
+//! Messages at a steady rate, each with its number: what arrives is checked for order, loss, doubles and stamps.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -16,6 +16,8 @@ use crate::{Failure, Outcome};
 const WINDOW: u64 = 400;
 /// Messages of one write.
 const BATCH: u64 = 20;
+/// Messages per second. A broker or a machine that is slower makes it less, and the figures say so.
+const RATE: u64 = 20_000;
 const TOPIC: &str = "flow/of/messages";
 
 /// See the module.
@@ -90,7 +92,8 @@ impl Flow {
 
 fn publish(mut publisher: Peer, shared: &Shared) -> Outcome<u64> {
     let none = UserProperties::new();
-    let (mut n_sent, mut progress) = (0_u64, (0, Instant::now()));
+    let started = Instant::now();
+    let (mut n_sent, mut progress) = (0_u64, (0, started));
     let mut payload = [b'x'; 64];
     while !shared.is_over.load(Ordering::SeqCst) {
         let n_received = shared.n_received.load(Ordering::Relaxed);
@@ -103,6 +106,12 @@ fn publish(mut publisher: Peer, shared: &Shared) -> Outcome<u64> {
                 break;
             }
             thread::park_timeout(Duration::from_micros(200));
+            continue;
+        }
+        let due = Duration::from_micros(n_sent.saturating_mul(1_000_000 / RATE));
+        let early = due.saturating_sub(started.elapsed());
+        if !early.is_zero() {
+            thread::park_timeout(early);
             continue;
         }
         for _ in 0..BATCH {

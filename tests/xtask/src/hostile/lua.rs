@@ -1,6 +1,7 @@
 //! Scripts that misbehave: numbers 28, 29, 30 and 35.
 
 use std::fs;
+use std::time::Instant;
 
 use super::bystander::Bystander;
 use super::case::{Case, OnError, cases};
@@ -16,6 +17,9 @@ const FILES: [(&str, u8, &str); 4] = [
     ("memory", 30, "5s"),
     ("answers", 35, "1s"),
 ];
+
+/// A script that does no harm.
+const FINE: &str = "return { intercept_publish = function() end }\n";
 
 /// Tries all of them, each `rounds` times.
 ///
@@ -44,25 +48,36 @@ pub(super) fn run(rounds: usize) -> Outcome<Section> {
             tried.push((number, plugin, on_error, case));
         }
     }
+    lab.put("fine.lua", FINE.as_bytes())?;
+    lab.plugin("fine", "fine.lua", "topics = [\"hostile/fine\"]");
     let mut broker = lab.start()?;
-    let bystander = Bystander::start(broker.address())?;
+    let mut bystander = Bystander::start(broker.address())?;
     let mut client = broker.client("hostile")?;
-    let mut memory = Vec::new();
+    let (mut memory, mut calls) = (Vec::new(), Vec::new());
+    bystander.watch()?;
     for round in 0..rounds {
         memory.push(mib(broker.rss_now()));
+        if round == 1 {
+            section.rss_first = Some(broker.rss_now());
+        }
         for (number, plugin, on_error, case) in &tried {
             let topic = format!("hostile/{plugin}");
+            let started = Instant::now();
             let (is_good, outcome) = if round == 0 {
                 case.try_out(&mut broker, &mut client, plugin, &topic, *on_error)?
             } else {
                 case.repeat(&mut client, &topic, *on_error)?
             };
+            calls.push(started.elapsed());
             // What is as it was need not be told again.
             if round == 0 || !is_good {
                 section.row(*number, "lua", &case.name, is_good, outcome);
             }
         }
     }
+    bystander.rest()?;
+    section.rss = Some(broker.rss());
+    bystander.beside(|| client.replay("hostile/fine", &calls))?;
     section.row(
         30,
         "all",
@@ -72,7 +87,6 @@ pub(super) fn run(rounds: usize) -> Outcome<Section> {
     );
     section.delays = Some(bystander.stop()?);
     section.is_alive = broker.is_alive();
-    section.rss = Some(broker.rss());
     broker.stop()?;
     Ok(section)
 }

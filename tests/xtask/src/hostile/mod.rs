@@ -22,7 +22,8 @@ mod wasm;
 
 use std::time::Instant;
 
-use report::Section;
+use reload::Again;
+use report::{Section, Table};
 
 use crate::{Outcome, guests};
 
@@ -47,7 +48,7 @@ pub(crate) struct Arguments {
 /// One part: its name, and what it does; `true` is for the quick share.
 type Part = (&'static str, fn(bool) -> Outcome<Section>);
 
-const PARTS: [Part; 9] = [
+const PARTS: [Part; 11] = [
     ("scripts", |quick| lua::run(if quick { 1 } else { 10 })),
     ("wasm", |quick| wasm::run(if quick { 1 } else { 10 })),
     ("traps", |quick| {
@@ -55,14 +56,16 @@ const PARTS: [Part; 9] = [
     }),
     ("native", native::run),
     ("waiting", |_| waiting::run()),
-    ("sizes", |_| sizes::run()),
+    ("sizes", |quick| sizes::run(if quick { 1 } else { 5 })),
     ("broken", |_| reload::broken()),
     ("reload", |quick| {
-        if quick {
-            reload::under_load(50, 10)
-        } else {
-            reload::under_load(1_000, 50)
-        }
+        reload::under_load(Again::Most, if quick { 50 } else { 1_000 })
+    }),
+    ("reload-native", |quick| {
+        reload::under_load(Again::Native, if quick { 50 } else { 1_000 })
+    }),
+    ("reload-new", |quick| {
+        reload::under_load(Again::NewNative, if quick { 10 } else { 50 })
     }),
     ("escapes", |_| escapes::run()),
 ];
@@ -106,23 +109,24 @@ fn try_out(arguments: &Arguments, is_whole: bool) -> Outcome {
         |name: &str| arguments.parts.is_empty() || arguments.parts.iter().any(|part| part == name);
     let started = Instant::now();
     let mut flaws = Vec::new();
-    let mut n_cases = 0;
+    let mut sections = Vec::new();
     for (name, part) in PARTS.iter().filter(|(name, _)| is_wanted(name)) {
         let started = Instant::now();
         match part(arguments.quick) {
             Ok(mut section) => {
                 section.took = started.elapsed();
-                n_cases += section.rows.len();
                 flaws.extend(section.flaws());
-                if !is_whole {
-                    section.rows.retain(|row| !row.is_good);
+                if is_whole {
+                    print!("{section}");
                 }
-                print!("{section}");
+                sections.push(section);
             }
             Err(failure) => flaws.push(format!("{name}: {failure}")),
         }
     }
     let took = started.elapsed().as_secs();
+    let n_cases: usize = sections.iter().map(|section| section.rows.len()).sum();
+    print!("\n{}\n", Table(&sections));
     if flaws.is_empty() {
         println!("{n_cases} cases in {took} s, and the broker served on");
         return Ok(());

@@ -29,6 +29,15 @@ const fn end(number: u8, case: &'static str, flag: &'static str, words: &'static
     }
 }
 
+impl End {
+    /// The file in the lab.
+    fn output(&self) -> String {
+        format!("{}.so", self.flag.trim_start_matches("-D").to_lowercase())
+    }
+}
+
+/// The source of all of them.
+const MISBEHAVES: &str = "core/server/tests/fixtures/misbehave.c";
 const ENDS: [End; 10] = [
     End {
         is_slow: true,
@@ -100,8 +109,26 @@ pub(super) fn run(is_quick: bool) -> Outcome<Section> {
             );
         }
     }
+    let ends: Vec<&End> = ENDS
+        .iter()
+        .filter(|end| !is_quick || !end.is_slow)
+        .collect();
+    for end in &ends {
+        compile(&lab, MISBEHAVES, &end.output(), &[end.flag])?;
+    }
     let mut broker = lab.start()?;
-    let bystander = Bystander::start(broker.address())?;
+    let mut bystander = Bystander::start(broker.address())?;
+    // Plugins that do nothing wrong, tried and called as the others are.
+    let fine = Runtime::Native.file();
+    bystander.beside(|| {
+        let mut client = broker.client("fine")?;
+        for _ in 0..PANICS.len() * 2 {
+            client.publish("fine", b"x")?;
+        }
+        lab.command(&["plugin", "validate", &fine, "--timeout", "100ms"])
+            .map(drop)
+    })?;
+    bystander.watch()?;
     let mut client = broker.client("hostile")?;
     for runtime in &Runtime::ALL[1..] {
         for kind in PANICS {
@@ -134,10 +161,8 @@ pub(super) fn run(is_quick: bool) -> Outcome<Section> {
     for runtime in Runtime::ALL {
         again(&mut section, &mut broker, runtime)?;
     }
-    for end in ENDS.iter().filter(|end| !is_quick || !end.is_slow) {
-        let output = format!("{}.so", end.flag.trim_start_matches("-D").to_lowercase());
-        let source = "core/server/tests/fixtures/misbehave.c";
-        compile(&lab, source, &output, &[end.flag])?;
+    for end in ends {
+        let output = end.output();
         let started = Instant::now();
         let (code, said) = lab.command(&["plugin", "validate", &output, "--timeout", "100ms"])?;
         let line = said.lines().find(|line| line.contains(DUPLICATE));

@@ -31,8 +31,17 @@ pub(super) fn broken() -> Outcome<Section> {
     install(&mut lab, &Runtime::ALL)?;
     put(&lab, &Runtime::ALL, 'a')?;
     let mut broker = lab.start()?;
-    let bystander = Bystander::start(broker.address())?;
+    let mut bystander = Bystander::start(broker.address())?;
     let flow = Flow::start(broker.address(), Runtime::ALL.map(Runtime::word).to_vec())?;
+    // The same messages, and reloads of files that are whole.
+    bystander.beside(|| {
+        for generation in ['b', 'a'] {
+            put(&lab, &Runtime::ALL, generation)?;
+            broker.reload()?;
+        }
+        Ok(())
+    })?;
+    bystander.watch()?;
     for broken in all(&lab)? {
         let file = broken.runtime.file();
         match &broken.bytes {
@@ -64,6 +73,7 @@ pub(super) fn broken() -> Outcome<Section> {
             },
         );
     }
+    bystander.rest()?;
     let seen = flow.stop()?;
     section.row(
         36,
@@ -188,76 +198,90 @@ fn all(lab: &Lab) -> Outcome<Vec<Broken>> {
         .collect())
 }
 
-/// Number 37: so many reloads of all runtimes under load, and so many of native plugins, which are never unmapped: what was loaded before is
-/// used again, and a file that is new is paid for.
+/// What is loaded again under load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Again {
+    /// Scripts and both forms of WASM.
+    Most,
+    /// Native plugins, which are never unmapped: what was loaded before is used again.
+    Native,
+    /// Native plugins whose file is another one each time, which is paid for.
+    NewNative,
+}
+
+/// Number 37: so many reloads under load.
 ///
 /// # Errors
 /// When there is nothing to try it on.
-pub(super) fn under_load(n_reloads: usize, n_new: usize) -> Outcome<Section> {
-    let mut section = Section::new("reload under load", 192);
-    let mut is_alive = true;
-    let (most, native) = (&Runtime::ALL[..3], &Runtime::ALL[3..]);
-    for (name, runtimes, n_reloads, is_new) in [
-        ("reloads of scripts and wasm", most, n_reloads, false),
-        ("reloads of native", native, n_reloads, false),
-        ("reloads of native, all of them new", native, n_new, true),
-    ] {
-        let mut lab = Lab::new(&name.replace([' ', ','], "-"))?;
-        install(&mut lab, runtimes)?;
-        put(&lab, runtimes, 'a')?;
-        let mut broker = lab.start()?;
-        let bystander = Bystander::start(broker.address())?;
-        let stamps = runtimes.iter().map(|runtime| runtime.word()).collect();
-        let flow = Flow::start(broker.address(), stamps)?;
-        let files: Vec<(Runtime, [Vec<u8>; 2])> = runtimes
-            .iter()
-            .map(|runtime| Ok((*runtime, [runtime.bytes('b')?, runtime.bytes('a')?])))
-            .collect::<Outcome<_>>()?;
-        let mut n_refused = 0;
-        let mut before = broker.rss_now();
-        for at in 0..n_reloads {
-            for (runtime, [odd, even]) in &files {
-                let mut bytes = if at.is_multiple_of(2) { odd } else { even }.clone();
-                if is_new {
-                    // What stands behind a library is nothing to the loader, and makes it another file.
-                    bytes.extend_from_slice(&at.to_le_bytes());
-                }
-                lab.put(&runtime.file(), &bytes)?;
+pub(super) fn under_load(again: Again, n_reloads: usize) -> Outcome<Section> {
+    let (name, runtimes) = match again {
+        Again::Most => ("reloads of scripts and wasm", &Runtime::ALL[..3]),
+        Again::Native => ("reloads of native", &Runtime::ALL[3..]),
+        Again::NewNative => ("reloads of native, all of them new", &Runtime::ALL[3..]),
+    };
+    // A library's code and data stay, megabytes each time.
+    let may_grow = if again == Again::NewNative { 1_024 } else { 192 };
+    let mut section = Section::new(name, may_grow);
+    let mut lab = Lab::new(&name.replace([' ', ','], "-"))?;
+    install(&mut lab, runtimes)?;
+    put(&lab, runtimes, 'a')?;
+    let mut broker = lab.start()?;
+    let mut bystander = Bystander::start(broker.address())?;
+    let stamps = runtimes.iter().map(|runtime| runtime.word()).collect();
+    let flow = Flow::start(broker.address(), stamps)?;
+    // The same messages, and no reload.
+    bystander.beside(|| Ok(()))?;
+    let files: Vec<(Runtime, [Vec<u8>; 2])> = runtimes
+        .iter()
+        .map(|runtime| Ok((*runtime, [runtime.bytes('b')?, runtime.bytes('a')?])))
+        .collect::<Outcome<_>>()?;
+    let mut n_refused = 0;
+    let mut before = broker.rss_now();
+    bystander.watch()?;
+    let started = Instant::now();
+    for at in 0..n_reloads {
+        for (runtime, [odd, even]) in &files {
+            let mut bytes = if at.is_multiple_of(2) { odd } else { even }.clone();
+            if again == Again::NewNative {
+                // What stands behind a library is nothing to the loader, and makes it another file.
+                bytes.extend_from_slice(&at.to_le_bytes());
             }
-            n_refused += usize::from(!broker.reload()?.starts_with("reloaded: "));
-            if at == n_reloads / 10 {
-                // What is kept for later ones is made by the first ones.
-                before = broker.rss_now();
-            }
+            lab.put(&runtime.file(), &bytes)?;
         }
-        let after = broker.rss_now();
-        let seen = flow.stop()?;
-        let grown = after.saturating_sub(before) as f64 / (n_reloads * 9 / 10).max(1) as f64;
-        section.row(
-            37,
-            if runtimes.len() > 1 {
-                "lua, wasm"
-            } else {
-                "native"
-            },
-            format!("{n_reloads} {name}"),
-            seen.is_good() && n_refused == 0,
-            format!(
-                "{n_refused} refused; {}; memory {} -> {}, {:.0} KiB each",
-                seen.words(),
-                mib(before),
-                mib(after),
-                grown / 1024.0
-            ),
-        );
-        section.delays = Some(bystander.stop()?);
-        is_alive &= broker.is_alive();
-        if runtimes.len() > 1 {
-            section.rss = Some((before, after));
+        n_refused += usize::from(!broker.reload()?.starts_with("reloaded: "));
+        if at == n_reloads / 10 {
+            // What is kept for later ones is made by the first ones.
+            before = broker.rss_now();
         }
-        broker.stop()?;
     }
-    section.is_alive = is_alive;
+    let took = started.elapsed();
+    let after = broker.rss_now();
+    bystander.rest()?;
+    let seen = flow.stop()?;
+    let grown = after.saturating_sub(before) as f64 / (n_reloads * 9 / 10).max(1) as f64;
+    section.row(
+        37,
+        if runtimes.len() > 1 {
+            "lua, wasm"
+        } else {
+            "native"
+        },
+        format!("{n_reloads} {name}"),
+        seen.is_good() && n_refused == 0,
+        format!(
+            "{n_refused} refused, {:.0} ms each; {}; memory {} -> {}, {:.0} KiB each",
+            took.as_secs_f64() * 1e3 / n_reloads.max(1) as f64,
+            seen.words(),
+            mib(before),
+            mib(after),
+            grown / 1024.0
+        ),
+    );
+    section.delays = Some(bystander.stop()?);
+    section.is_alive = broker.is_alive();
+    section.rss = Some((broker.rss().0, after));
+    section.rss_first = Some(before);
+    broker.stop()?;
     Ok(section)
 }
 

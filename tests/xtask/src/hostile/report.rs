@@ -1,5 +1,6 @@
 //! What came of each case, and the table that shows it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ pub(super) struct Section {
     pub(super) delays: Option<Delays>,
     /// Bytes resident before and after.
     pub(super) rss: Option<(u64, u64)>,
+    /// Bytes resident after the first round, where there are several: more in the last one is more with every round.
+    pub(super) rss_first: Option<u64>,
     /// Bytes that it may have grown by.
     pub(super) may_grow: u64,
     pub(super) took: Duration,
@@ -106,19 +109,66 @@ impl fmt::Display for Section {
         }
         let alive = if self.is_alive { "alive" } else { "GONE" };
         write!(out, "  broker {alive}")?;
-        if let Some(Delays { base, then }) = self.delays {
-            write!(
-                out,
-                "; others' p99 {:.2} ms, base {:.2} ms ({:.1}x)",
-                ms(then),
-                ms(base),
-                ms(then) / ms(base).max(0.001)
-            )?;
+        if let Some(delays) = self.delays {
+            let Delays { idle, beside, then } = delays;
+            write!(out, "; others' p99 {:.2} ms, idle {:.2} ms", ms(then), ms(idle))?;
+            if let Some(beside) = beside {
+                write!(out, ", beside the same load {:.2} ms", ms(beside))?;
+            }
+            write!(out, " ({:.1}x)", delays.ratio())?;
         }
         if let Some((before, after)) = self.rss {
             write!(out, "; RSS {} -> {}", mib(before), mib(after))?;
         }
         writeln!(out)
+    }
+}
+
+/// All parts in one table, in Markdown.
+pub(super) struct Table<'a>(pub(super) &'a [Section]);
+
+impl fmt::Display for Table<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            out,
+            "| part | numbers | cases | wrong | p99 idle | p99 same load | p99 with | ratio | RSS start | first round | end |"
+        )?;
+        writeln!(
+            out,
+            "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
+        )?;
+        let none = || "-".to_owned();
+        for section in self.0 {
+            let numbers: BTreeSet<u8> = section.rows.iter().map(|row| row.number).collect();
+            let numbers: Vec<String> = numbers.iter().map(u8::to_string).collect();
+            let n_wrong = section.rows.iter().filter(|row| !row.is_good).count();
+            write!(
+                out,
+                "| {} | {} | {} | {n_wrong} |",
+                section.name,
+                numbers.join(", "),
+                section.rows.len()
+            )?;
+            match section.delays {
+                Some(delays) => write!(
+                    out,
+                    " {:.2} ms | {} | {:.2} ms | {:.1} |",
+                    ms(delays.idle),
+                    delays
+                        .beside
+                        .map_or_else(none, |beside| format!("{:.2} ms", ms(beside))),
+                    ms(delays.then),
+                    delays.ratio()
+                )?,
+                None => write!(out, " - | - | - | - |")?,
+            }
+            let (before, after) = section
+                .rss
+                .map_or_else(|| (none(), none()), |(a, b)| (mib(a), mib(b)));
+            let first = section.rss_first.map_or_else(none, mib);
+            writeln!(out, " {before} | {first} | {after} |")?;
+        }
+        Ok(())
     }
 }
 
@@ -157,5 +207,9 @@ mod tests {
             assert!(flaws.contains(words), "{flaws}");
         }
         assert!(section.to_string().contains("! 28  lua"), "{section}");
+        section.rss_first = Some(1 << 20);
+        let table = Table(&[section]).to_string();
+        let row = "| loops | 28 | 2 | 1 | - | - | - | - | 0 MiB | 1 MiB | 2 MiB |";
+        assert!(table.contains(row), "{table}");
     }
 }

@@ -27,6 +27,9 @@ const FILES: [(&str, u8, &str, &str, &[Form]); 9] = [
 pub(super) const ALL: &str =
     "\"publish\", \"disconnect\", \"query\", \"kv\", \"cache\", \"clock\", \"random\"";
 
+/// The topic of a plugin that does no harm.
+const FINE: &str = "hostile/fine";
+
 /// One plugin of the broker.
 struct Tried {
     number: u8,
@@ -45,11 +48,15 @@ pub(super) fn run(rounds: usize) -> Outcome<Section> {
     let mut lab = Lab::new("wasm")?;
     let tried = install(&mut lab, |_| true)?;
     let mut broker = lab.start()?;
-    let bystander = Bystander::start(broker.address())?;
+    let mut bystander = Bystander::start(broker.address())?;
     let mut client = broker.client("hostile")?;
-    let mut memory = Vec::new();
+    let (mut memory, mut calls) = (Vec::new(), Vec::new());
+    bystander.watch()?;
     for round in 0..rounds {
         memory.push(mib(broker.rss_now()));
+        if round == 1 {
+            section.rss_first = Some(broker.rss_now());
+        }
         for Tried {
             number,
             form,
@@ -59,16 +66,21 @@ pub(super) fn run(rounds: usize) -> Outcome<Section> {
         } in &tried
         {
             let topic = format!("hostile/{plugin}");
+            let started = Instant::now();
             let (is_good, outcome) = if round == 0 {
                 case.try_out(&mut broker, &mut client, plugin, &topic, *on_error)?
             } else {
                 case.repeat(&mut client, &topic, *on_error)?
             };
+            calls.push(started.elapsed());
             if round == 0 || !is_good {
                 section.row(*number, form.word(), &case.name, is_good, outcome);
             }
         }
     }
+    bystander.rest()?;
+    section.rss = Some(broker.rss());
+    bystander.beside(|| client.replay(FINE, &calls))?;
     section.row(
         30,
         "all",
@@ -78,7 +90,6 @@ pub(super) fn run(rounds: usize) -> Outcome<Section> {
     );
     section.delays = Some(bystander.stop()?);
     section.is_alive = broker.is_alive();
-    section.rss = Some(broker.rss());
     broker.stop()?;
     Ok(section)
 }
@@ -94,10 +105,12 @@ pub(super) fn traps(n_traps: usize) -> Outcome<Section> {
     lab.section("[hooks.breaker]\nfailures = 4000000000\n");
     let tried = install(&mut lab, |file| file == "traps")?;
     let mut broker = lab.start()?;
-    let bystander = Bystander::start(broker.address())?;
+    let mut bystander = Bystander::start(broker.address())?;
     let mut client = broker.client("hostile")?;
     let n_each = n_traps.div_ceil(tried.len());
+    let mut calls = Vec::new();
     let mut each = |broker: &mut Broker<'_>, n_each: usize| -> Outcome<usize> {
+        calls.clear();
         let mut n_failed = 0;
         for Tried {
             plugin,
@@ -114,7 +127,9 @@ pub(super) fn traps(n_traps: usize) -> Outcome<Section> {
                 n_each
             };
             for _ in 0..n {
-                let code = client.publish(&topic, b"x")?.code;
+                let answered = client.publish(&topic, b"x")?;
+                let code = answered.code;
+                calls.push(answered.took);
                 n_failed += usize::from(match on_error {
                     OnError::Deny => code != 0x83,
                     OnError::Pass => code >= 0x80,
@@ -127,10 +142,15 @@ pub(super) fn traps(n_traps: usize) -> Outcome<Section> {
     // What is kept for later calls is made by the first ones.
     let n_early = each(&mut broker, n_each.div_ceil(10))?;
     let before = broker.rss_now();
+    bystander.watch()?;
     let started = Instant::now();
     let n_wrong = n_early + each(&mut broker, n_each)?;
     let took = started.elapsed();
     let after = broker.rss_now();
+    bystander.rest()?;
+    // A share of them says as much.
+    calls.truncate(20_000);
+    bystander.beside(|| client.replay(FINE, &calls))?;
     section.row(
         31,
         "wasm",
@@ -145,13 +165,20 @@ pub(super) fn traps(n_traps: usize) -> Outcome<Section> {
     );
     section.delays = Some(bystander.stop()?);
     section.is_alive = broker.is_alive();
-    section.rss = Some((before, broker.rss_now()));
+    section.rss = Some((before, after));
     broker.stop()?;
     Ok(section)
 }
 
 /// Puts the wanted files' cases into the lab.
 fn install(lab: &mut Lab, is_wanted: impl Fn(&str) -> bool) -> Outcome<Vec<Tried>> {
+    let pass = "(func $case (result i32) (i32.const 0))";
+    lab.put("fine.wasm", &compose::whole(Module, pass)?)?;
+    lab.plugin(
+        "fine",
+        "fine.wasm",
+        &format!("topics = [\"{FINE}\"]\ngrants = [{ALL}]"),
+    );
     let mut tried = Vec::new();
     for (file, number, timeout, grants, forms) in FILES {
         if !is_wanted(file) {
