@@ -5,7 +5,8 @@
 #   docs/bench.sh                       all scenarios, 3 rounds of 2 s
 #   ROUNDS=5 SECONDS_EACH=3 docs/bench.sh p2p fan-out
 #   docs/bench.sh runtimes              p2p without a plugin and with the same check in each runtime, ratios to no plugin;
-#                                       the plugins are what `cargo xtask guests` makes (GUESTS=folder, else target/guests)
+#                                       the plugins are what `cargo xtask guests` makes (GUESTS=folder, else target/guests), and
+#                                       `cargo build --release -p hookmq-guests --example prefix` (PREFIX=file)
 #
 # Needs: hookmq (HOOKMQ=path, else target/release/hookmq), mosquitto (MOSQUITTO=path), taskset, two idle cores. The broker
 # is pinned to core BROKER_CORE (0), the generator to SELF_CORE (1). Judge by CPU us/msg: it survives a noisy machine, msg/s
@@ -80,7 +81,7 @@ if [ "$scenarios" = runtimes ]; then
     scenarios=p2p
     guests=$(cd "${GUESTS:-$root/target/guests}" && pwd)
     config c $((port + 4)) "$guests/native/libc_prefix.so"
-    config rust $((port + 5)) "$guests/native/libprefix.so"
+    config rust $((port + 5)) "${PREFIX:-$root/target/release/examples/libprefix.so}"
     config module $((port + 6)) "$guests/module/prefix.wasm"
     config component $((port + 7)) "$guests/component/prefix.wasm"
     compare \

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use mlua::{Lua, VmState};
 
+use crate::stall;
+
 /// Ticks that the ticker has counted.
 static TICKS: AtomicU64 = AtomicU64::new(0);
 /// Set by whoever runs a script, cleared by the ticker.
@@ -123,20 +125,26 @@ pub(crate) fn place_above(lua: &Lua, level: usize) -> Option<String> {
     })
 }
 
+/// The ticker's count.
+pub(crate) fn ticks() -> u64 {
+    TICKS.load(Ordering::Relaxed)
+}
+
+/// Has the ticker look at calls now, instead of at its next step.
+#[cold]
+pub(crate) fn look_now() {
+    ASLEEP.store(false, Ordering::Relaxed);
+    if let Some(ticker) = TICKER.get() {
+        ticker.unpark();
+    }
+}
+
 fn stay_awake() {
     if !BUSY.load(Ordering::Relaxed) {
         BUSY.store(true, Ordering::Relaxed);
     }
     if ASLEEP.load(Ordering::Relaxed) {
-        wake_ticker();
-    }
-}
-
-#[cold]
-fn wake_ticker() {
-    ASLEEP.store(false, Ordering::Relaxed);
-    if let Some(ticker) = TICKER.get() {
-        ticker.unpark();
+        look_now();
     }
 }
 
@@ -158,10 +166,12 @@ fn tick() {
         // Parking can end early, and a tick that came early would cut a call early.
         while started.elapsed() < TICK {
             thread::park_timeout(TICK.saturating_sub(started.elapsed()));
+            stall::look(TICKS.load(Ordering::Relaxed));
         }
         let passed = started.elapsed().as_micros() / TICK.as_micros();
         let step = u64::try_from(passed).unwrap_or(MAX_STEP).clamp(1, MAX_STEP);
-        TICKS.fetch_add(step, Ordering::Relaxed);
+        let now = TICKS.fetch_add(step, Ordering::Relaxed) + step;
+        stall::look(now);
         if BUSY.swap(false, Ordering::Relaxed) {
             idle = 0;
             continue;

@@ -55,6 +55,7 @@ mod reason;
 mod sandbox;
 mod settings;
 mod sources;
+mod stall;
 mod suggest;
 pub mod testing;
 mod texts;

@@ -44,6 +44,7 @@ mod live;
 mod module;
 mod plugin;
 mod settings;
+mod stall;
 mod state;
 
 pub use error::LoadError;
