@@ -186,6 +186,11 @@ mod tests {
             let _byte = second.read_u8().await;
             served.send(()).unwrap();
         });
+        // One of them waits for the sockets now, and the other for the first.
+        let metrics = runtime.metrics();
+        while (0..2).any(|worker| metrics.worker_park_unpark_count(worker).is_multiple_of(2)) {
+            std::thread::yield_now();
+        }
         sockets[0].write_all(b"x").unwrap();
         begun.recv().unwrap();
         look(5);
