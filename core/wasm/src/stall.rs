@@ -109,7 +109,7 @@ pub(crate) fn look(now: u64) {
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
-    use std::sync::mpsc::channel;
+    use std::sync::mpsc::sync_channel;
     use std::time::Duration;
 
     use tokio::runtime::Builder;
@@ -158,8 +158,8 @@ mod tests {
             .unwrap();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let (served, hears) = channel();
-        let (ends, end) = channel::<()>();
+        let (served, hears) = sync_channel(1);
+        let (ends, end) = sync_channel::<()>(1);
         let mut sockets = Vec::new();
         let mut accept = || {
             sockets.push(std::net::TcpStream::connect(address).unwrap());
@@ -169,7 +169,7 @@ mod tests {
             tokio::net::TcpStream::from_std(stream).unwrap()
         };
         let (mut first, mut second) = (accept(), accept());
-        let (begins, begun) = channel();
+        let (begins, begun) = sync_channel(1);
         runtime.spawn(async move {
             let _byte = first.read_u8().await;
             let pace = Pace::default();

@@ -128,8 +128,10 @@ pub(super) fn run() -> Outcome<Section> {
     // What is refused at load is added later, while this broker runs.
     let mut next = Lab::beside(&lab);
     let mut broker = lab.start()?;
-    let bystander = Bystander::start(broker.address())?;
+    let mut bystander = Bystander::start(broker.address())?;
     let before = files(&lab)?;
+    bystander.watch()?;
+    let started = Instant::now();
 
     let mut subscriber = broker.client("escapes-s")?;
     subscriber.subscribe("escape/#")?;
@@ -190,6 +192,9 @@ pub(super) fn run() -> Outcome<Section> {
             .map_or("was let in", |(_, why)| why);
         section.row(40, runtime, case, is_refused, line);
     }
+    let _p99 = bystander.rest()?;
+    let took = started.elapsed();
+    bystander.beside(|| client.replay("nobody/asks", &[took]))?;
     section.delays = Some(bystander.stop()?);
     section.is_alive = broker.is_alive();
     section.rss = Some(broker.rss());

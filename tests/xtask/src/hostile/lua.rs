@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::bystander::Bystander;
 use super::case::{Case, OnError, cases};
 use super::lab::{Lab, sources};
-use super::report::{Section, mib};
+use super::report::{Section, mib, ms};
 use crate::Outcome;
 
 /// A file of cases, the number that they stand for, and whether they may use up their plugin's memory rather than their time.
@@ -53,7 +53,7 @@ pub(super) fn run(rounds: usize) -> Outcome<Section> {
     let mut broker = lab.start()?;
     let mut bystander = Bystander::start(broker.address())?;
     let mut client = broker.client("hostile")?;
-    let (mut memory, mut calls) = (Vec::new(), Vec::new());
+    let (mut memory, mut delays, mut calls) = (Vec::new(), Vec::new(), Vec::new());
     bystander.watch()?;
     for round in 0..rounds {
         memory.push(mib(broker.rss_now()));
@@ -74,8 +74,8 @@ pub(super) fn run(rounds: usize) -> Outcome<Section> {
                 section.row(*number, "lua", &case.name, is_good, outcome);
             }
         }
+        delays.push(format!("{:.2}", ms(bystander.rest()?)));
     }
-    bystander.rest()?;
     section.rss = Some(broker.rss());
     bystander.beside(|| client.replay("hostile/fine", &calls))?;
     section.row(
@@ -84,6 +84,13 @@ pub(super) fn run(rounds: usize) -> Outcome<Section> {
         "memory before each round",
         true,
         memory.join(", "),
+    );
+    section.row(
+        28,
+        "all",
+        "others' p99 in each round, ms",
+        true,
+        delays.join(", "),
     );
     section.delays = Some(bystander.stop()?);
     section.is_alive = broker.is_alive();

@@ -49,14 +49,14 @@ pub(crate) struct Arguments {
 type Part = (&'static str, fn(bool) -> Outcome<Section>);
 
 const PARTS: [Part; 11] = [
-    ("scripts", |quick| lua::run(if quick { 1 } else { 10 })),
-    ("wasm", |quick| wasm::run(if quick { 1 } else { 10 })),
+    ("scripts", |quick| lua::run(if quick { 1 } else { 20 })),
+    ("wasm", |quick| wasm::run(if quick { 1 } else { 20 })),
     ("traps", |quick| {
         wasm::traps(if quick { 10_000 } else { 100_000 })
     }),
     ("native", native::run),
     ("waiting", |_| waiting::run()),
-    ("sizes", |quick| sizes::run(if quick { 1 } else { 5 })),
+    ("sizes", |quick| sizes::run(if quick { 1 } else { 20 })),
     ("broken", |_| reload::broken()),
     ("reload", |quick| {
         reload::under_load(Again::Most, if quick { 50 } else { 1_000 })

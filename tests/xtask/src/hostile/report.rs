@@ -111,7 +111,12 @@ impl fmt::Display for Section {
         write!(out, "  broker {alive}")?;
         if let Some(delays) = self.delays {
             let Delays { idle, beside, then } = delays;
-            write!(out, "; others' p99 {:.2} ms, idle {:.2} ms", ms(then), ms(idle))?;
+            write!(
+                out,
+                "; others' p99 {:.2} ms, idle {:.2} ms",
+                ms(then),
+                ms(idle)
+            )?;
             if let Some(beside) = beside {
                 write!(out, ", beside the same load {:.2} ms", ms(beside))?;
             }
@@ -133,10 +138,7 @@ impl fmt::Display for Table<'_> {
             out,
             "| part | numbers | cases | wrong | p99 idle | p99 same load | p99 with | ratio | RSS start | first round | end |"
         )?;
-        writeln!(
-            out,
-            "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
-        )?;
+        writeln!(out, "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|")?;
         let none = || "-".to_owned();
         for section in self.0 {
             let numbers: BTreeSet<u8> = section.rows.iter().map(|row| row.number).collect();

@@ -8,7 +8,7 @@ use super::built::Runtime;
 use super::bystander::Bystander;
 use super::lab::Lab;
 use super::peer::{PATIENCE, Peer, Received};
-use super::report::Section;
+use super::report::{Section, mib};
 use crate::Outcome;
 
 /// A message that no plugin hopes for.
@@ -73,9 +73,10 @@ pub(super) fn run(rounds: usize) -> Outcome<Section> {
         section.row(34, "none", odd.name, intact, words);
         expected.push(fate);
     }
-    let mut calls = Vec::new();
+    let (mut memory, mut calls) = (Vec::new(), Vec::new());
     bystander.watch()?;
     for round in 0..rounds {
+        memory.push(mib(broker.rss_now()));
         if round == 1 {
             section.rss_first = Some(broker.rss_now());
         }
@@ -106,6 +107,13 @@ pub(super) fn run(rounds: usize) -> Outcome<Section> {
     }
     bystander.rest()?;
     section.rss = Some(broker.rss());
+    section.row(
+        34,
+        "all",
+        "memory before each round",
+        true,
+        memory.join(", "),
+    );
     // The same messages past all plugins; what these took of the processors is taken here.
     bystander.beside(|| {
         for (odd, took) in &calls {

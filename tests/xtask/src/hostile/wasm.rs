@@ -6,7 +6,7 @@ use super::bystander::Bystander;
 use super::case::{Case, OnError, cases};
 use super::compose::{self, Form};
 use super::lab::{Broker, Lab};
-use super::report::{Section, mib};
+use super::report::{Section, mib, ms};
 use crate::Outcome;
 
 use Form::{Component, Module};
@@ -50,7 +50,7 @@ pub(super) fn run(rounds: usize) -> Outcome<Section> {
     let mut broker = lab.start()?;
     let mut bystander = Bystander::start(broker.address())?;
     let mut client = broker.client("hostile")?;
-    let (mut memory, mut calls) = (Vec::new(), Vec::new());
+    let (mut memory, mut delays, mut calls) = (Vec::new(), Vec::new(), Vec::new());
     bystander.watch()?;
     for round in 0..rounds {
         memory.push(mib(broker.rss_now()));
@@ -77,8 +77,8 @@ pub(super) fn run(rounds: usize) -> Outcome<Section> {
                 section.row(*number, form.word(), &case.name, is_good, outcome);
             }
         }
+        delays.push(format!("{:.2}", ms(bystander.rest()?)));
     }
-    bystander.rest()?;
     section.rss = Some(broker.rss());
     bystander.beside(|| client.replay(FINE, &calls))?;
     section.row(
@@ -87,6 +87,13 @@ pub(super) fn run(rounds: usize) -> Outcome<Section> {
         "memory before each round",
         true,
         memory.join(", "),
+    );
+    section.row(
+        28,
+        "all",
+        "others' p99 in each round, ms",
+        true,
+        delays.join(", "),
     );
     section.delays = Some(bystander.stop()?);
     section.is_alive = broker.is_alive();
@@ -147,7 +154,7 @@ pub(super) fn traps(n_traps: usize) -> Outcome<Section> {
     let n_wrong = n_early + each(&mut broker, n_each)?;
     let took = started.elapsed();
     let after = broker.rss_now();
-    bystander.rest()?;
+    let _all = bystander.rest()?;
     // A share of them says as much.
     calls.truncate(20_000);
     bystander.beside(|| client.replay(FINE, &calls))?;
