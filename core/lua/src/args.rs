@@ -46,6 +46,19 @@ impl Arg<'_> {
         self.text().map(Some)
     }
 
+    /// Words for people, or nothing: about as much of them as MQTT can carry, and U+FFFD for what is no text.
+    pub(crate) fn words(&self) -> Result<Option<String>, Fault> {
+        match self.value {
+            Value::Nil => Ok(None),
+            Value::String(text) => {
+                let bytes = text.as_bytes();
+                let start = bytes.get(..crate::range::MAX_TEXT).unwrap_or(&bytes);
+                Ok(Some(String::from_utf8_lossy(start).into_owned()))
+            }
+            _ => Err(self.wrong("a string")),
+        }
+    }
+
     /// Text as long as MQTT can carry, or nothing.
     pub(crate) fn short_text(&self) -> Result<Option<String>, Fault> {
         let text = self.optional_text()?;

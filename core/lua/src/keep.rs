@@ -19,6 +19,25 @@ pub(crate) fn keep(
     ttl: &Value,
     tags: &Value,
 ) -> Result<Option<Box<Keep>>, Fault> {
+    let keep = of_refusal(function, hook, ttl, tags)?;
+    if let Some(keep) = &keep {
+        let tags = Arg {
+            function,
+            name: TAGS,
+            value: tags,
+        };
+        keep.check().map_err(|why| tags.fault(&why))?;
+    }
+    Ok(keep)
+}
+
+/// The same for a refusal, which stands even if its tags are none: the broker does not keep it then.
+pub(crate) fn of_refusal(
+    function: &'static str,
+    hook: Option<Hook>,
+    ttl: &Value,
+    tags: &Value,
+) -> Result<Option<Box<Keep>>, Fault> {
     if ttl.is_nil() && tags.is_nil() {
         return Ok(None);
     }
@@ -42,12 +61,10 @@ pub(crate) fn keep(
         name: TAGS,
         value: tags,
     };
-    let keep = Keep {
+    Ok(Some(Box::new(Keep {
         ttl,
         tags: read_tags(&tags_arg)?,
-    };
-    keep.check().map_err(|why| tags_arg.fault(&why))?;
-    Ok(Some(Box::new(keep)))
+    })))
 }
 
 /// A tag or a list of tags.

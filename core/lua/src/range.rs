@@ -3,7 +3,7 @@
 use hookmq_plugin_api::{Field, Owned};
 
 /// Longest text or binary property that MQTT can carry [MQTT-1.5.4-1].
-const MAX_TEXT: usize = 65_535;
+pub(crate) const MAX_TEXT: usize = 65_535;
 
 /// Smallest and largest whole number of a field.
 fn limits(field: Field) -> (i64, i64) {

@@ -6,7 +6,7 @@ mod common;
 
 use common::{call, event, load, load_error, refusal};
 use hookmq_plugin_api::{
-    Answer, Cause, Event, EventRecord, Field, Hook, Owned, Plugin, Verdict, VerdictKind,
+    Answer, Cause, Event, EventRecord, Field, Hook, Owned, Plugin, Refusal, Verdict, VerdictKind,
 };
 
 fn publish() -> EventRecord {
@@ -230,6 +230,31 @@ fn what_is_acknowledged_without_going_on_can_change_the_acknowledgement() {
     let consumed = answer("broker.consume { reason_code = 0x10 }");
     assert_eq!(consumed.verdict, Verdict::Consume);
     assert_eq!(consumed.changes, expected);
+}
+
+#[test]
+fn no_client_talks_a_script_out_of_its_refusal() {
+    let script = load(
+        "return { authorize_publish = function(username)
+            return broker.deny('not_authorized', username .. ' may not: \\xFF\\0', { ttl = 60, tags = { 'user:' .. username } })
+        end }",
+    );
+    let event =
+        EventRecord::new(Hook::AuthorizePublish).with(Field::Username, "u".repeat(65_535).as_str());
+    let answer = call(&script, &event).unwrap();
+    let Verdict::Deny(refusal) = &answer.verdict else {
+        panic!("{answer:?}");
+    };
+    let reason = refusal.reason_string.as_deref().unwrap();
+    assert_eq!(reason.len(), 65_535, "no more than a packet could carry");
+    let script =
+        load("return { authorize_publish = function() return broker.deny(0x87, 'no: \\xFF') end }");
+    let answer = call(&script, &EventRecord::new(Hook::AuthorizePublish)).unwrap();
+    let expected = Refusal {
+        place: Some("test.lua:1".into()),
+        ..Refusal::new(0x87, "no: \u{FFFD}")
+    };
+    assert_eq!(answer.verdict, Verdict::Deny(Box::new(expected)));
 }
 
 #[test]

@@ -45,8 +45,8 @@ impl Draft {
             return Ok(Answer::pass_with(changes));
         }
         check_verdict(spec, verdict)?;
-        if let Some(keep) = &keep {
-            check_keep(spec, verdict, keep)?;
+        if keep.is_some() {
+            check_keep(spec, verdict)?;
         }
         let verdict = match verdict {
             VerdictKind::Pass => Verdict::Pass,
@@ -86,14 +86,16 @@ fn check_verdict(spec: &HookSpec, verdict: VerdictKind) -> Result<(), Fault> {
     )))
 }
 
-fn check_keep(spec: &HookSpec, verdict: VerdictKind, keep: &Keep) -> Result<(), Fault> {
-    if !spec.may_keep(verdict) {
-        return Err(Fault::answer(format!(
+/// Whether the tags are tags is the broker's to judge: a refusal stands without them.
+fn check_keep(spec: &HookSpec, verdict: VerdictKind) -> Result<(), Fault> {
+    if spec.may_keep(verdict) {
+        Ok(())
+    } else {
+        Err(Fault::answer(format!(
             "its answer {} cannot be kept; accept and deny of authorize_publish and authorize_subscribe can",
             verdict.name()
-        )));
+        )))
     }
-    keep.check().map_err(Fault::answer)
 }
 
 /// The field of a number, if this hook may change it.

@@ -1,11 +1,14 @@
 //! Judges a plugin's answer against the catalogue, as strictly as bytes from the network: nothing of an answer is used unless
 //! all of it is right.
+//!
+//! But for the words of a refusal: they are often made of what a client sent, and no client may talk a plugin out of its refusal by
+//! sending something long. [`fit`] makes them as long as they can be.
 
 use std::ops::RangeInclusive;
 
 use hookmq_mqtt::topic::{TopicFilter, TopicName};
 use hookmq_plugin_api::{
-    Answer, Cause, Field, HookSpec, Kind, Owned, PluginError, Refusal, Type, Verdict, VerdictKind,
+    Answer, Cause, Field, HookSpec, Kind, Owned, PluginError, Type, Verdict, VerdictKind,
     catalogue::HOOKS,
 };
 
@@ -56,10 +59,8 @@ fn check_all(spec: &HookSpec, answer: &Answer) -> Result<(), String> {
                     refusal.reason_code
                 ));
             }
-            check_refusal(refusal)?;
         }
-        Verdict::Drop(Some(refusal)) => check_refusal(refusal)?,
-        Verdict::Drop(None) | Verdict::Pass | Verdict::Accept | Verdict::Consume => {}
+        Verdict::Drop(_) | Verdict::Pass | Verdict::Accept | Verdict::Consume => {}
     }
     for (field, value) in &answer.changes {
         if !spec.may_change(*field) {
@@ -71,7 +72,9 @@ fn check_all(spec: &HookSpec, answer: &Answer) -> Result<(), String> {
         if !spec.may_keep(verdict) {
             return Err(not_to_be_kept(spec, verdict));
         }
-        keep.check()?;
+        if verdict != VerdictKind::Deny {
+            keep.check()?;
+        }
     }
     Ok(())
 }
@@ -97,15 +100,30 @@ fn not_to_be_kept(spec: &HookSpec, verdict: VerdictKind) -> String {
     }
 }
 
-fn check_refusal(refusal: &Refusal) -> Result<(), String> {
-    let texts = [
-        ("reason_string", &refusal.reason_string),
-        ("server_reference", &refusal.server_reference),
-    ];
-    for (name, text) in texts {
-        check_text(name, text.as_deref().unwrap_or_default())?;
+/// Leaves out of a refusal what no packet can carry, and the [`hookmq_plugin_api::Keep`] whose tags are no tags: it stands without them.
+pub(super) fn fit(answer: &mut Answer) {
+    let refusal = match &mut answer.verdict {
+        Verdict::Deny(refusal) => {
+            answer.keep.take_if(|keep| keep.check().is_err());
+            refusal
+        }
+        Verdict::Disconnect(refusal) | Verdict::Drop(Some(refusal)) => refusal,
+        Verdict::Drop(None) | Verdict::Pass | Verdict::Accept | Verdict::Consume => return,
+    };
+    if let Some(reason) = &mut refusal.reason_string
+        && check_text("", reason).is_err()
+    {
+        let mut shorter = reason.replace('\0', "\u{FFFD}");
+        shorter.truncate(shorter.floor_char_boundary(MAX_STRING));
+        *reason = shorter.into();
     }
-    check_pairs("user_properties", &refusal.user_properties)
+    // Half a name of a server is none.
+    refusal
+        .server_reference
+        .take_if(|name| check_text("", name).is_err());
+    refusal
+        .user_properties
+        .retain(|(name, value)| check_text("", name).is_ok() && check_text("", value).is_ok());
 }
 
 fn check_value(field: Field, value: &Owned) -> Result<(), String> {
@@ -226,7 +244,7 @@ fn start_of(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hookmq_plugin_api::{Hook, Keep};
+    use hookmq_plugin_api::{Hook, Keep, Refusal};
     use std::time::Duration;
 
     fn judge(hook: Hook, answer: &Answer) -> Result<(), String> {
@@ -408,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_has_a_failing_code_and_texts_that_fit() {
+    fn a_refusal_has_a_failing_code() {
         let hook = Hook::AuthorizePublish;
         for (code, good) in [
             (0, true),
@@ -436,7 +454,41 @@ mod tests {
             )
             .is_ok()
         );
-        assert!(judge(hook, &Verdict::deny(0x87, "a\0b").into()).is_err());
+    }
+
+    #[test]
+    fn a_refusal_stands_however_long_its_words_are() {
+        let long = "é".repeat(40_000);
+        let mut answer = Answer {
+            verdict: Verdict::Deny(Box::new(Refusal {
+                user_properties: vec![
+                    ("a".to_owned(), "b".to_owned()),
+                    ("long".to_owned(), long.clone()),
+                    ("nul\0".to_owned(), String::new()),
+                ],
+                server_reference: Some(long.as_str().into()),
+                ..Refusal::new(0x87, &format!("\0{long}"))
+            })),
+            changes: Vec::new(),
+            keep: Some(Box::new(Keep::lasting(Duration::MAX).tagged(&long))),
+        };
+        assert_eq!(judge(Hook::AuthorizePublish, &answer), Ok(()));
+        fit(&mut answer);
+        assert_eq!(answer.keep, None);
+        let Verdict::Deny(refusal) = answer.verdict else {
+            panic!("{answer:?}");
+        };
+        let reason = refusal.reason_string.unwrap();
+        assert!(reason.starts_with("\u{FFFD}éé"));
+        assert_eq!(reason.len(), MAX_STRING);
+        assert_eq!(refusal.server_reference, None);
+        assert_eq!(refusal.user_properties, [("a".to_owned(), "b".to_owned())]);
+
+        let kept = Keep::lasting(Duration::MAX).tagged("a");
+        let mut good = Answer::from(Verdict::deny(0x87, "why")).kept(kept);
+        let before = good.clone();
+        fit(&mut good);
+        assert_eq!(good, before);
     }
 
     #[test]

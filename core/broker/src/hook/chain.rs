@@ -365,7 +365,8 @@ impl<'a> Fold<'a> {
         outcome: Result<Answer, PluginError>,
         subject: &mut dyn Subject,
     ) -> Option<Decision> {
-        let taken = outcome.and_then(|answer| {
+        let taken = outcome.and_then(|mut answer| {
+            answer::fit(&mut answer);
             answer::check(seat.spec, &answer)?;
             self.apply(&answer, subject)?;
             Ok(answer.verdict)

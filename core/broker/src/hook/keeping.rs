@@ -3,6 +3,7 @@
 
 use hookmq_plugin_api::{Answer, Event, FieldSet, Hook, PluginError, Verdict};
 
+use super::answer;
 use super::breaker::Permit;
 use super::chain::{Chain, Fold, Subject, breaker_open};
 use super::decision::Decision;
@@ -140,10 +141,14 @@ impl Fold<'_> {
         &mut self,
         seat: &Seat,
         call: Call,
-        outcome: Result<Answer, PluginError>,
+        mut outcome: Result<Answer, PluginError>,
         read: FieldSet,
         subject: &mut dyn Subject,
     ) -> Option<Decision> {
+        // What is kept is what takes effect.
+        if let Ok(answer) = &mut outcome {
+            answer::fit(answer);
+        }
         let Ok(Answer {
             verdict,
             keep: Some(keep),

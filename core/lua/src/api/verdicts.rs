@@ -118,7 +118,7 @@ fn deny(lua: &Lua, context: &Context, args: &Args) -> Result<Value, Fault> {
         options(function, args).options(["user_properties", "server_reference", TTL, TAGS])?;
     let refusal = refusal(lua, function, args, &user_properties, &server_reference)?;
     let hook = context.calling.get().hook;
-    let keep = keep::keep(function, hook, &ttl, &tags)?;
+    let keep = keep::of_refusal(function, hook, &ttl, &tags)?;
     refused(lua, context, refusal, keep, Verdict::Deny)
 }
 
@@ -152,7 +152,7 @@ fn refusal(
         name,
         value,
     };
-    let reason = arg("reason_string", reason).short_text()?;
+    let reason = arg("reason_string", reason).words()?;
     let user_properties = match user_properties {
         Value::Nil => Vec::new(),
         value => {
@@ -177,7 +177,7 @@ fn drop(lua: &Lua, context: &Context, [reason, changes, ..]: &Args) -> Result<Va
         name: "reason_string",
         value: reason,
     }
-    .short_text()?;
+    .words()?;
     let refusal = Refusal {
         reason_string: reason.map(Into::into),
         place: place_above(lua, 1).map(Into::into),
