@@ -12,8 +12,6 @@ use std::time::{Duration, Instant};
 
 use mlua::{Lua, VmState};
 
-use crate::stall;
-
 /// Ticks that the ticker has counted.
 static TICKS: AtomicU64 = AtomicU64::new(0);
 /// Set by whoever runs a script, cleared by the ticker.
@@ -125,26 +123,20 @@ pub(crate) fn place_above(lua: &Lua, level: usize) -> Option<String> {
     })
 }
 
-/// The ticker's count.
-pub(crate) fn ticks() -> u64 {
-    TICKS.load(Ordering::Relaxed)
-}
-
-/// Has the ticker look at calls now, instead of at its next step.
-#[cold]
-pub(crate) fn look_now() {
-    ASLEEP.store(false, Ordering::Relaxed);
-    if let Some(ticker) = TICKER.get() {
-        ticker.unpark();
-    }
-}
-
 fn stay_awake() {
     if !BUSY.load(Ordering::Relaxed) {
         BUSY.store(true, Ordering::Relaxed);
     }
     if ASLEEP.load(Ordering::Relaxed) {
-        look_now();
+        wake_ticker();
+    }
+}
+
+#[cold]
+fn wake_ticker() {
+    ASLEEP.store(false, Ordering::Relaxed);
+    if let Some(ticker) = TICKER.get() {
+        ticker.unpark();
     }
 }
 
@@ -166,12 +158,10 @@ fn tick() {
         // Parking can end early, and a tick that came early would cut a call early.
         while started.elapsed() < TICK {
             thread::park_timeout(TICK.saturating_sub(started.elapsed()));
-            stall::look(TICKS.load(Ordering::Relaxed));
         }
         let passed = started.elapsed().as_micros() / TICK.as_micros();
         let step = u64::try_from(passed).unwrap_or(MAX_STEP).clamp(1, MAX_STEP);
-        let now = TICKS.fetch_add(step, Ordering::Relaxed) + step;
-        stall::look(now);
+        TICKS.fetch_add(step, Ordering::Relaxed);
         if BUSY.swap(false, Ordering::Relaxed) {
             idle = 0;
             continue;

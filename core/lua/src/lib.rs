@@ -55,7 +55,6 @@ mod reason;
 mod sandbox;
 mod settings;
 mod sources;
-mod stall;
 mod suggest;
 pub mod testing;
 mod texts;

@@ -15,13 +15,11 @@ use hookmq_plugin_api::{Answer, CallFuture, Cause, Event, Host, Listen, Plugin, 
 
 use crate::context::Mode;
 use crate::error::LoadError;
-use crate::guard;
 use crate::lane::Lane;
 use crate::metadata::Metadata;
 use crate::sandbox::Blueprint;
 use crate::settings::LuaSettings;
 use crate::sources::Sources;
-use crate::stall::Pace;
 use crate::vm::{Failure, Vm};
 
 /// One loaded script.
@@ -34,7 +32,6 @@ pub struct LuaPlugin {
     listens: Vec<Listen>,
     metadata: Metadata,
     lane: Lane,
-    pace: Pace,
 }
 
 struct Kept {
@@ -82,7 +79,6 @@ impl LuaPlugin {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             alive: Arc::new(()),
             lane: Lane::new(Arc::clone(&blueprint)),
-            pace: Pace::default(),
             listens,
             metadata: declared.metadata,
             blueprint,
@@ -141,9 +137,21 @@ impl LuaPlugin {
         Ok(vm)
     }
 
-    /// Calls this thread's VM.
-    #[inline]
-    fn call_here(&self, event: &dyn Event, budget: Duration) -> Result<Answer, PluginError> {
+    #[cold]
+    fn discard_vm(&self) {
+        // The VM may still be in an outer call; that call holds it to its end.
+        let gone: Vec<_> =
+            VMS.with_borrow_mut(|vms| vms.extract_if(.., |kept| kept.id == self.id).collect());
+        drop(gone);
+    }
+}
+
+impl Plugin for LuaPlugin {
+    fn listens(&self) -> &[Listen] {
+        &self.listens
+    }
+
+    fn call(&self, event: &dyn Event, budget: Duration) -> Result<Answer, PluginError> {
         let vm = self.vm()?;
         match catch_unwind(AssertUnwindSafe(|| vm.call(event, budget))) {
             Ok(Ok(answer)) => Ok(answer),
@@ -164,26 +172,6 @@ impl LuaPlugin {
                 ))
             }
         }
-    }
-
-    #[cold]
-    fn discard_vm(&self) {
-        // The VM may still be in an outer call; that call holds it to its end.
-        let gone: Vec<_> =
-            VMS.with_borrow_mut(|vms| vms.extract_if(.., |kept| kept.id == self.id).collect());
-        drop(gone);
-    }
-}
-
-impl Plugin for LuaPlugin {
-    fn listens(&self) -> &[Listen] {
-        &self.listens
-    }
-
-    fn call(&self, event: &dyn Event, budget: Duration) -> Result<Answer, PluginError> {
-        self.pace.watched(guard::ticks(), guard::look_now, || {
-            self.call_here(event, budget)
-        })
     }
 
     fn call_awaiting(

@@ -13,8 +13,6 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use wasmtime::{Config, Engine as Compiler, OptLevel};
 
-use crate::stall;
-
 /// The step of the clock.
 const TICK: Duration = Duration::from_millis(1);
 const TICKS_PER_SECOND: u64 = 1_000;
@@ -100,19 +98,6 @@ impl Engine {
         ticks
     }
 
-    /// The clock's count.
-    #[inline]
-    pub(crate) fn ticks(&self) -> u64 {
-        self.clock.ticks.load(Ordering::Relaxed)
-    }
-
-    /// Has the ticker look at calls now, instead of at its next step.
-    #[cold]
-    pub(crate) fn look_now(&self) {
-        self.clock.is_asleep.store(false, Ordering::SeqCst);
-        self.ticker.unpark();
-    }
-
     #[cold]
     fn stay_awake(&self, deadline: u64) {
         // A whole idle time ahead, so that the line is written once in a while and not once per call.
@@ -139,7 +124,6 @@ impl Clock {
             // Parking can end early, and a tick that came early would cut a call early.
             while started.elapsed() < TICK {
                 thread::park_timeout(TICK.saturating_sub(started.elapsed()));
-                stall::look(self.ticks.load(Ordering::Relaxed));
             }
             let passed = started.elapsed().as_micros() / TICK.as_micros();
             let step = u64::try_from(passed).unwrap_or(MAX_STEP).clamp(1, MAX_STEP);
@@ -147,7 +131,6 @@ impl Clock {
                 compiler.increment_epoch();
             }
             let now = self.ticks.fetch_add(step, Ordering::SeqCst) + step;
-            stall::look(now);
             if now > self.awake_until.load(Ordering::SeqCst) {
                 self.sleep(now);
             }

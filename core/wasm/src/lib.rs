@@ -44,7 +44,6 @@ mod live;
 mod module;
 mod plugin;
 mod settings;
-mod stall;
 mod state;
 
 pub use error::LoadError;

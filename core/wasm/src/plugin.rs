@@ -19,7 +19,6 @@ use crate::file::File;
 use crate::lane::Lane;
 use crate::live::{Form, Live};
 use crate::settings::WasmSettings;
-use crate::stall::Pace;
 use crate::state::Blueprint;
 use crate::{component, module};
 
@@ -33,7 +32,6 @@ pub struct WasmPlugin {
     form: Form,
     blueprint: Arc<Blueprint>,
     lane: Lane,
-    pace: Pace,
 }
 
 struct Kept {
@@ -82,7 +80,6 @@ impl WasmPlugin {
             file,
             form,
             lane: Lane::new(&blueprint.settings.name, blueprint.settings.max_awaiting),
-            pace: Pace::default(),
             blueprint,
         }))
     }
@@ -157,9 +154,20 @@ impl WasmPlugin {
         Ok(instance)
     }
 
-    /// Calls this thread's instance.
-    #[inline]
-    fn call_here(&self, event: &dyn Event, budget: Duration) -> Result<Answer, PluginError> {
+    fn panicked(&self) -> PluginError {
+        PluginError::new(
+            Cause::Panic,
+            format!("{}: a host function panicked", self.blueprint.file),
+        )
+    }
+}
+
+impl Plugin for WasmPlugin {
+    fn listens(&self) -> &[Listen] {
+        self.form.listens()
+    }
+
+    fn call(&self, event: &dyn Event, budget: Duration) -> Result<Answer, PluginError> {
         let mut instance = match self.take() {
             Some(instance) => instance,
             None => self.new_instance()?,
@@ -180,28 +188,6 @@ impl WasmPlugin {
             }
             Err(_) => Err(self.panicked()),
         }
-    }
-
-    fn panicked(&self) -> PluginError {
-        PluginError::new(
-            Cause::Panic,
-            format!("{}: a host function panicked", self.blueprint.file),
-        )
-    }
-}
-
-impl Plugin for WasmPlugin {
-    fn listens(&self) -> &[Listen] {
-        self.form.listens()
-    }
-
-    fn call(&self, event: &dyn Event, budget: Duration) -> Result<Answer, PluginError> {
-        let engine = &self.blueprint.engine;
-        self.pace.watched(
-            engine.ticks(),
-            || engine.look_now(),
-            || self.call_here(event, budget),
-        )
     }
 
     /// The budget of inline calls does not count here: that is what the handler asked for.

@@ -218,7 +218,7 @@ impl Chain {
                         Admission::Call(permit) => {
                             called = Some((seat, permit));
                             let started = seat.starts();
-                            let outcome = seat.plugin.call(subject.event(), seat.budget);
+                            let outcome = seat.ask(subject.event());
                             seat.ends(started, scope.client_id);
                             fold.settle(seat, permit, outcome, subject)
                         }

@@ -22,6 +22,7 @@ mod quiet;
 mod registration;
 mod scope;
 mod seat;
+mod stall;
 mod tags;
 #[cfg(test)]
 mod tests;
@@ -319,6 +320,7 @@ impl Hooks {
                 })
             }),
             clock: self.clock,
+            pace: stall::Pace::default(),
         }
     }
 

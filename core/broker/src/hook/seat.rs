@@ -19,6 +19,7 @@ use super::kept::Kept;
 use super::metrics::{HookMetrics, Metrics};
 use super::notices::Lane;
 use super::quiet::Quiet;
+use super::stall::Pace;
 
 /// See the module's words.
 pub(super) struct Seat {
@@ -46,6 +47,7 @@ pub(super) struct Seat {
     /// Answers that the plugin lets the broker keep; where the hook allows it.
     pub(super) kept: Option<Arc<Kept>>,
     pub(super) clock: Clock,
+    pub(super) pace: Pace,
 }
 
 /// What outlives a reload under the same name: counters, and the log's limits.
@@ -95,10 +97,16 @@ impl Seat {
     pub(super) fn call(&self, event: &dyn Event, client_id: &str) -> Result<Answer, PluginError> {
         let started = self.starts();
         // The plugin is shared and keeps itself in order: what it does not unwind safely is its own loss.
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.plugin.call(event, self.budget)))
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.ask(event)))
             .unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
         self.ends(started, client_id);
         outcome
+    }
+
+    /// Calls the plugin, which may panic.
+    #[inline]
+    pub(super) fn ask(&self, event: &dyn Event) -> Result<Answer, PluginError> {
+        self.pace.watched(|| self.plugin.call(event, self.budget))
     }
 
     /// A call begins; when, if it is one that is timed.

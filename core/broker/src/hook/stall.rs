@@ -1,0 +1,295 @@
+//! Calls that run on and on upon a thread of the executor, seen by a watch of its own, so that nobody else waits for their end.
+//!
+//! The executor reads its sockets on whichever of its threads has nothing to do. A thread that gets a single event handles it at once and
+//! wakes no other for it; if a call runs long there, no socket is read until it ends, however many threads sleep. So the watch looks for
+//! calls that were under way at its last look, and has the executor run a task of nothing: that wakes one of its threads, which then
+//! reads the sockets. A seat whose last call was such a one has it done as its next call begins.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock, Weak};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::runtime::{Handle, RuntimeFlavor};
+
+/// Between two looks.
+const STEP: Duration = Duration::from_millis(2);
+
+/// Looks without a call between them, after which the watch sleeps.
+const QUIET_STEPS: u32 = 25;
+
+/// How long it sleeps at most: it may miss that it is woken, when that happens as it lies down.
+const SLEEP: Duration = Duration::from_secs(1);
+
+/// One thread that calls plugins.
+#[derive(Debug, Default)]
+struct Caller {
+    /// Outermost calls so far.
+    n_calls: AtomicU64,
+    /// The number of the outermost call that runs; 0 while none does.
+    current: AtomicU64,
+    /// What was current at the last look.
+    looked_at: AtomicU64,
+    /// The call that was found to run long.
+    seen: AtomicU64,
+    /// The call that begins is likely to run long.
+    asks: AtomicBool,
+    /// `None` where no sockets wait for this thread.
+    executor: Option<Handle>,
+}
+
+/// All threads of executors that call plugins.
+static CALLERS: Mutex<Vec<Weak<Caller>>> = Mutex::new(Vec::new());
+static WATCH: OnceLock<Option<Thread>> = OnceLock::new();
+static ASLEEP: AtomicBool = AtomicBool::new(false);
+
+thread_local! {
+    static CALLER: Arc<Caller> = Caller::of_this_thread();
+}
+
+/// What the calls of one seat were like.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    was_slow: AtomicBool,
+}
+
+impl Caller {
+    fn of_this_thread() -> Arc<Self> {
+        let executor = Handle::try_current()
+            .ok()
+            .filter(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread);
+        let caller = Arc::new(Self {
+            executor,
+            ..Self::default()
+        });
+        if caller.executor.is_some() {
+            let mut callers = CALLERS.lock();
+            callers.retain(|caller| caller.strong_count() > 0);
+            callers.push(Arc::downgrade(&caller));
+            drop(callers);
+            // Without a watch calls are made as before it was invented.
+            WATCH.get_or_init(|| {
+                thread::Builder::new()
+                    .name("hook-watch".to_owned())
+                    .spawn(watch)
+                    .inspect_err(|error| tracing::warn!(%error, "slow plugins are not watched"))
+                    .map(|handle| handle.thread().clone())
+                    .ok()
+            });
+        }
+        caller
+    }
+
+    /// Whether a call runs here since the last look that was not found yet, or one begins that asks; then the executor is roused.
+    fn look(&self) -> bool {
+        let current = self.current.load(Relaxed);
+        let runs_long = current != 0
+            && current == self.looked_at.swap(current, Relaxed)
+            && current != self.seen.load(Relaxed);
+        if runs_long {
+            self.seen.store(current, Relaxed);
+        }
+        if !(self.asks.swap(false, Relaxed) || runs_long) {
+            return false;
+        }
+        if let Some(executor) = &self.executor {
+            drop(executor.spawn(async {}));
+        }
+        true
+    }
+}
+
+/// A call that runs; over when this is dropped, whatever the plugin did.
+struct Running<'a> {
+    caller: &'a Caller,
+    pace: &'a Pace,
+    number: u64,
+    was_slow: bool,
+}
+
+impl Drop for Running<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.caller.current.store(0, Relaxed);
+        let is_slow = self.caller.seen.load(Relaxed) == self.number;
+        if is_slow != self.was_slow {
+            self.pace.was_slow.store(is_slow, Relaxed);
+        }
+    }
+}
+
+impl Pace {
+    /// Makes a call under the watch.
+    #[inline]
+    pub(super) fn watched<R>(&self, call: impl FnOnce() -> R) -> R {
+        CALLER.with(|caller| {
+            // A call within a call is watched as a part of it.
+            if caller.executor.is_none() || caller.current.load(Relaxed) != 0 {
+                return call();
+            }
+            // Nobody else writes here.
+            let number = caller.n_calls.load(Relaxed) + 1;
+            caller.n_calls.store(number, Relaxed);
+            caller.current.store(number, Relaxed);
+            let running = Running {
+                caller,
+                pace: self,
+                number,
+                was_slow: self.was_slow.load(Relaxed),
+            };
+            if running.was_slow || ASLEEP.load(Relaxed) {
+                caller.asks.store(running.was_slow, Relaxed);
+                wake();
+            }
+            call()
+        })
+    }
+}
+
+#[cold]
+fn wake() {
+    ASLEEP.store(false, Relaxed);
+    if let Some(Some(watch)) = WATCH.get() {
+        watch.unpark();
+    }
+}
+
+/// Looks at every thread; returns the calls that they have made.
+fn look() -> u64 {
+    let callers = CALLERS.lock();
+    callers
+        .iter()
+        .filter_map(Weak::upgrade)
+        .map(|caller| {
+            caller.look();
+            caller.n_calls.load(Relaxed)
+        })
+        .fold(0, u64::wrapping_add)
+}
+
+fn watch() {
+    let (mut n_calls, mut n_quiet) = (0, 0);
+    loop {
+        thread::park_timeout(STEP);
+        let now = look();
+        // One long call is no quiet, but found by then, and all that can be done for it is done.
+        n_quiet = if now == n_calls { n_quiet + 1 } else { 0 };
+        n_calls = now;
+        if n_quiet >= QUIET_STEPS {
+            ASLEEP.store(true, Relaxed);
+            thread::park_timeout(SLEEP);
+            ASLEEP.store(false, Relaxed);
+            n_quiet = QUIET_STEPS - 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::sync::mpsc::sync_channel;
+
+    use tokio::io::AsyncReadExt as _;
+    use tokio::runtime::{Builder, Runtime};
+
+    use super::*;
+
+    fn runtime(n_workers: usize) -> Runtime {
+        Builder::new_multi_thread()
+            .worker_threads(n_workers)
+            .enable_io()
+            .build()
+            .unwrap()
+    }
+
+    #[test]
+    fn a_call_that_was_under_way_at_the_last_look_is_found_once() {
+        let caller = Caller::default();
+        assert!(!caller.look());
+        caller.current.store(7, Relaxed);
+        assert!(!caller.look(), "it may have just begun");
+        assert!(caller.look());
+        assert!(!caller.look(), "one thread that reads is enough");
+        caller.current.store(0, Relaxed);
+        assert!(!caller.look());
+        caller.current.store(8, Relaxed);
+        assert!(!caller.look());
+        caller.current.store(9, Relaxed);
+        assert!(!caller.look(), "another call");
+        assert!(caller.look());
+    }
+
+    #[test]
+    fn a_seat_that_was_slow_asks_as_its_next_call_begins() {
+        let runtime = runtime(1);
+        let _entered = runtime.enter();
+        let pace = Pace::default();
+        let look = || CALLER.with(|caller| caller.look());
+        let slow = |pace: &Pace| pace.was_slow.load(Relaxed);
+        pace.watched(|| {
+            look();
+            look();
+        });
+        assert!(slow(&pace));
+        // A quick call and it is forgotten; the machine may hold one up.
+        while slow(&pace) {
+            pace.watched(|| ());
+        }
+    }
+
+    #[test]
+    fn a_call_that_panics_is_over() {
+        let runtime = runtime(1);
+        let _entered = runtime.enter();
+        let outcome = catch(|| Pace::default().watched(|| std::panic::resume_unwind(Box::new(()))));
+        assert!(outcome.is_err());
+        assert_eq!(CALLER.with(|caller| caller.current.load(Relaxed)), 0);
+    }
+
+    fn catch(call: impl FnOnce()) -> thread::Result<()> {
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(call))
+    }
+
+    #[test]
+    fn sockets_are_read_while_a_call_runs_on() {
+        let runtime = runtime(2);
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (served, hears) = sync_channel(1);
+        let (ends, end) = sync_channel::<()>(1);
+        let mut sockets = Vec::new();
+        let mut accept = || {
+            sockets.push(std::net::TcpStream::connect(address).unwrap());
+            let (stream, _) = listener.accept().unwrap();
+            stream.set_nonblocking(true).unwrap();
+            let _entered = runtime.enter();
+            tokio::net::TcpStream::from_std(stream).unwrap()
+        };
+        let (mut first, mut second) = (accept(), accept());
+        let (begins, begun) = sync_channel(1);
+        runtime.spawn(async move {
+            let _byte = first.read_u8().await;
+            Pace::default().watched(|| {
+                begins.send(()).unwrap();
+                let _over = end.recv_timeout(Duration::from_secs(60));
+            });
+        });
+        runtime.spawn(async move {
+            let _byte = second.read_u8().await;
+            served.send(()).unwrap();
+        });
+        // One of them waits for the sockets now, and the other for the first.
+        let metrics = runtime.metrics();
+        while (0..2).any(|worker| metrics.worker_park_unpark_count(worker).is_multiple_of(2)) {
+            thread::yield_now();
+        }
+        sockets[0].write_all(b"x").unwrap();
+        begun.recv().unwrap();
+        sockets[1].write_all(b"x").unwrap();
+        hears
+            .recv_timeout(Duration::from_secs(30))
+            .expect("the other socket is read while the call runs");
+        ends.send(()).unwrap();
+    }
+}
