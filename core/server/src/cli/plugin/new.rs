@@ -70,7 +70,7 @@ const RUST: &[File] = files!(
 const C: &[File] =
     files!("c": "my_plugin.c" "my_plugin_test.c" "Makefile" "broker.toml" "README.md");
 const JAVASCRIPT: &[File] = files!(
-    "javascript": "my_plugin.js" "my_plugin.test.js" "package.json" "wit/world.wit" "broker.toml" "README.md"
+    "javascript": "my_plugin.js" "my_plugin.test.js" "hookmq.mock.js" "package.json" "wit/world.wit" "broker.toml" "README.md"
 );
 /// The contract as compilers of components read it.
 const CONTRACT: &[File] = &[
