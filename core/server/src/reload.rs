@@ -51,8 +51,11 @@ impl Reload {
             };
             match self.load().await {
                 Ok(fresh) => {
+                    let is_new = self.take(fresh, is_asked);
+                    if !is_new && !last_refusal.is_empty() {
+                        tracing::info!("the mistake is gone, and the files are again what runs");
+                    }
                     last_refusal.clear();
-                    self.take(fresh, is_asked);
                     files.watch(self.files());
                 }
                 Err(refused) => {
@@ -101,11 +104,12 @@ impl Reload {
         })
     }
 
-    /// Makes it the one in force.
-    fn take(&mut self, fresh: Fresh, is_asked: bool) {
+    /// Makes it the one in force; true if it is another than before.
+    fn take(&mut self, fresh: Fresh, is_asked: bool) -> bool {
         let Fresh { config, generation } = fresh;
+        let is_new = generation.differs(&self.generation) || is_asked;
         let is_level_new = self.level() != Some(config.log.level.as_str());
-        if generation.differs(&self.generation) || is_asked {
+        if is_new {
             let number = self.handle.swap(generation.registrations());
             let names = |is_new: bool| {
                 let names: Vec<_> = generation
@@ -133,6 +137,7 @@ impl Reload {
         self.warn_of_restart(&config.effective, is_asked);
         self.effective = config.effective;
         self.generation = generation;
+        is_new
     }
 
     fn level(&self) -> Option<&str> {

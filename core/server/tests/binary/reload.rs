@@ -98,6 +98,20 @@ fn a_broken_script_leaves_the_old_one_serving_and_its_line_is_shown() {
 }
 
 #[test]
+fn to_undo_a_mistake_ends_the_matter() {
+    let folder = Folder::with_config(PLUGIN);
+    folder.write("login.lua", &login(DENY));
+    let mut running = Running::start(&folder);
+    folder.write("login.lua", "local M = {\n");
+    running.wait_for("reload refused");
+    folder.write("login.lua", &login(DENY));
+    let line = running.wait_for("the mistake is gone");
+    let line: serde_json::Value = serde_json::from_str(&line).expect("a line of JSON");
+    assert_eq!(line["level"], "INFO");
+    assert_eq!(running.connect("a"), REFUSED);
+}
+
+#[test]
 fn an_emptied_config_ends_no_plugin() {
     let folder = Folder::with_config(PLUGIN);
     folder.write("login.lua", &login(DENY));
