@@ -82,6 +82,30 @@ fn the_commands_of_the_wasm_guide_work_as_pasted() {
 }
 
 #[test]
+fn the_javascript_plugins_of_the_guide_pass_their_tests() {
+    if !has("node") {
+        return;
+    }
+    let shown = blocks("guide-wasm.md", "js");
+    let [whole, second, its_test] = shown.as_slice() else {
+        panic!("{} blocks", shown.len());
+    };
+    let folder = Folder::new();
+    folder
+        .run(&["plugin", "new", "my-guard", "--lang", "javascript"])
+        .good();
+    let new = fs::read_to_string(folder.path().join("my-guard/my_guard.js")).expect("a file");
+    assert_eq!(&new, whole, "the guide shows the plugin that is made");
+    folder.write("my-guard/my_guard.js", second);
+    folder.write("my-guard/my_guard.test.js", its_test);
+    let out = shell_in(
+        &folder.path().join("my-guard"),
+        "node --import ./hookmq.mock.js --test",
+    );
+    assert!(out.contains("# pass 1"), "{out}");
+}
+
+#[test]
 fn the_c_plugins_of_the_guide_build_without_a_warning_and_are_loaded() {
     if !has("cc") {
         return;
