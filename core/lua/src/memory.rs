@@ -42,6 +42,15 @@ impl Memory {
         result
     }
 
+    /// The limit, as a config says it.
+    pub(crate) fn in_words(&self) -> String {
+        match self.limit {
+            limit if limit != 0 && limit.is_multiple_of(1 << 20) => format!("{} MiB", limit >> 20),
+            limit if limit != 0 && limit.is_multiple_of(1 << 10) => format!("{} KiB", limit >> 10),
+            limit => format!("{limit} bytes"),
+        }
+    }
+
     /// Whether more is in use than allowed.
     pub(crate) fn is_over(&self, lua: &Lua) -> bool {
         lua.used_memory() > self.bytes

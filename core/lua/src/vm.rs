@@ -174,10 +174,10 @@ impl Vm {
         let words = first_lines(&error.to_string());
         if is_out_of_memory(error) || self.context.memory.is_over(&self.lua) {
             let words = format!(
-                "{}: {} needed more than its {} bytes of memory",
+                "{}: {} needed more than its {} of memory",
                 handler.place,
                 handler.hook.name(),
-                self.context.memory.limit
+                self.context.memory.in_words()
             );
             return Failure {
                 error: PluginError::new(Cause::Memory, words),

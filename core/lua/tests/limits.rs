@@ -304,7 +304,7 @@ fn memory_is_bounded_and_the_vm_is_replaced() {
     ] {
         let error = script_call_with_time(code);
         assert_eq!(error.cause, Cause::Memory, "{code}: {error}");
-        assert!(error.message.contains("bytes of memory"), "{error}");
+        assert!(error.message.contains("64 MiB of memory"), "{error}");
     }
 }
 

@@ -135,7 +135,7 @@ Change the file while it runs; the new version is live at once.
 
   local M = {{}}
   function M.intercept_publish(client_id, topic, payload)
-      print(client_id .. ' says ' .. payload .. ' to ' .. topic)
+      print(client_id or 'a plugin', 'says', payload, 'to', topic)
   end
   return M
 "

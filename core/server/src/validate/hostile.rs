@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use hookmq_plugin_api::catalogue::HookSpec;
-use hookmq_plugin_api::{EventRecord, Field, Hook, Owned, Record, Type};
+use hookmq_plugin_api::{Event, EventRecord, Field, Hook, Owned, Record, Type, Value};
 
 /// The longest UTF-8 Encoded String and Binary Data [MQTT-1.5.4], [MQTT-1.5.6].
 const LONGEST: usize = 65_535;
@@ -15,7 +15,7 @@ const USUAL_TOPIC: usize = 4_096;
 const USUAL_CLIENT_ID: usize = 1_024;
 /// The largest packet of the standard.
 const LARGEST_PACKET: i64 = 268_435_455;
-const MANY_PAIRS: usize = 100_000;
+const MANY_PAIRS: usize = 130_000;
 const MANY_RECORDS: usize = 10_000;
 
 /// Texts that have surprised programs before, with what they are called.
@@ -38,6 +38,18 @@ const ODD: [(&str, &str); 6] = [
     ),
     ("a path", "../../../../etc/passwd"),
     ("empty levels", "//a///b/"),
+];
+
+/// Topics besides the usual one: some plugins do their work for them alone.
+const TOPICS: [&str; 3] = ["$SYS/broker/uptime", "$internal", "raw/1"];
+
+/// Payloads besides the usual one, for plugins that read JSON or numbers.
+const PAYLOADS: [&str; 5] = [
+    "21.5",
+    "null",
+    "[1,\"two\",null]",
+    "{\"id\":1,\"name\":\"a\",\"value\":-3.5e2,\"tags\":[],\"at\":{\"x\":true}}",
+    "{\"value\":",
 ];
 
 /// Bytes that are no text, or worse ones.
@@ -86,8 +98,8 @@ enum Shape {
     SameName,
     /// A record without the parts that may be absent.
     Bare,
-    /// Topic filters of another kind than the usual one.
-    Filter(&'static str),
+    /// Another word than the usual one.
+    Word(&'static str),
 }
 
 /// Every case of a hook, the usual event first.
@@ -134,8 +146,12 @@ impl Case {
             Twist::Usual | Twist::Every(Shape::Absent) => false,
             Twist::Every(_) => true,
             Twist::One(field, shape) => match shape {
-                Shape::Large | Shape::Slashes => limit(field).is_some(),
-                Shape::Empty => matches!(field, Field::Topic | Field::TopicFilter),
+                // So many pairs fit into no packet.
+                Shape::Large => limit(field).is_some() || field.spec().kind == Type::Pairs,
+                Shape::Slashes => limit(field).is_some(),
+                Shape::Empty => {
+                    matches!(field, Field::Topic | Field::TopicFilter | Field::WillTopic)
+                }
                 _ => false,
             },
         }
@@ -163,6 +179,13 @@ impl Case {
             } else if *field != Field::PayloadSize || !has(spec, Field::Payload) {
                 set(&mut event, *field, value);
             }
+        }
+        // What a client publishes has its Client Identifier; what a plugin publishes has none.
+        if has(spec, Field::Source)
+            && has(spec, Field::ClientId)
+            && matches!(event.get(Field::ClientId), Value::Nil)
+        {
+            set(&mut event, Field::Source, "plugin".into());
         }
         event
     }
@@ -253,14 +276,18 @@ fn shapes(spec: &HookSpec, field: Field) -> Vec<Shape> {
             if matches!(field, Field::Topic | Field::TopicFilter) {
                 shapes.push(Shape::Slashes);
             }
+            if field == Field::Topic {
+                shapes.extend(TOPICS.map(Shape::Word));
+            }
             if field == Field::TopicFilter {
-                shapes.extend(["#", "+/+", "$share/g/#", "$share//", "$SYS/#"].map(Shape::Filter));
+                shapes.extend(["#", "+/+", "$share/g/#", "$share//", "$SYS/#"].map(Shape::Word));
             }
         }
         Type::Bytes => {
             shapes.extend([Shape::Empty, Shape::NoText, Shape::Large]);
             if field == Field::Payload {
                 shapes.push(Shape::Nested);
+                shapes.extend(PAYLOADS.map(Shape::Word));
             }
         }
         Type::Pairs => shapes.extend([
@@ -314,7 +341,7 @@ fn words(field: Field, shape: Shape) -> String {
         (Shape::LongPairs, _) => format!("with {name} as large as can be"),
         (Shape::SameName, _) => format!("with a thousand {name} of one name"),
         (Shape::Bare, _) => format!("with {name} that have only what they must have"),
-        (Shape::Filter(filter), _) => format!("with the {name} \"{filter}\""),
+        (Shape::Word(word), _) => format!("with the {name} {word}"),
     }
 }
 
@@ -354,7 +381,8 @@ fn value(field: Field, shape: Shape) -> Owned {
         (Shape::Nested, _) => Owned::Bytes(vec![b'['; 1_000_000].into()),
         (Shape::NoText, _) => NO_TEXT.into(),
         (Shape::Unheard, _) => "unheard_of".into(),
-        (Shape::Filter(filter), _) => filter.into(),
+        (Shape::Word(word), Type::Bytes) => word.as_bytes().into(),
+        (Shape::Word(word), _) => word.into(),
         (Shape::Odd(at), Type::Pairs) => {
             let odd = odd(at);
             Owned::Pairs(vec![
@@ -456,7 +484,6 @@ fn usual(field: Field) -> Owned {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hookmq_plugin_api::Event;
     use hookmq_plugin_api::catalogue::HOOKS;
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! hostile   the events              probe   the child that makes the calls      wire   what parent and child say to each other
-//! course    the parent's account of one child        report  what is printed of it all
+//! course    the parent's account of one child        report  what is printed of it all     quoted  texts that may come from inputs
 //! ```
 //!
 //! A child that dies or hangs is a finding; the next one goes on behind the call that was the end of it. Everything is bounded: each
@@ -11,6 +11,7 @@
 mod course;
 mod hostile;
 pub(crate) mod probe;
+pub(crate) mod quoted;
 mod report;
 mod wire;
 

@@ -100,6 +100,9 @@ fn watch(parent: u32) {
     std::process::abort();
 }
 
+/// What a call answered, and how long it took.
+type Outcome = (Result<VerdictKind, PluginError>, Duration);
+
 struct Probe {
     out: BufWriter<UnixStream>,
     host: Arc<FakeHost>,
@@ -123,7 +126,8 @@ impl Probe {
             hooks: hooks.collect(),
         })?;
         let budget = self.budget(&program);
-        let plugin = program.plugin();
+        let mut program = program;
+        let mut plugin = program.plugin();
         for (at, listen) in listens.iter().enumerate() {
             for (number, case) in cases(listen.hook).into_iter().enumerate() {
                 let step = Step::Case(at, number);
@@ -137,7 +141,16 @@ impl Probe {
                         within,
                     })?;
                     let event = case.event();
-                    self.call(&plugin, listen, &event, budget)?;
+                    let mut outcome = self.call_timely(&plugin, listen, &event, budget);
+                    // What earlier, larger input left behind is not this call's fault: once more, with nothing behind it.
+                    if is_out_of_memory(&outcome)
+                        && let Ok(fresh) = self.load()
+                    {
+                        plugin = fresh.plugin();
+                        program = fresh;
+                        outcome = self.call_timely(&plugin, listen, &event, budget);
+                    }
+                    self.judge(outcome, listen, budget)?;
                 }
             }
         }
@@ -168,8 +181,13 @@ impl Probe {
                 .iter()
                 .find(|listen| self.is_due(Step::Reload, listen.hook))
             {
+                // A call like those before: what it fails with, they may have failed with.
+                let within = patience(listen, budget, self.job.awaiting_timeout);
+                let words = "after it was loaded again";
+                self.begin(Step::Reload, Some(listen.hook), words, within)?;
                 let event = Case::usual(listen.hook).event();
-                self.call(&plugin, listen, &event, budget)?;
+                let outcome = self.call_timely(&plugin, listen, &event, budget);
+                self.judge(outcome, listen, budget)?;
             }
             self.begin(Step::End, None, "when it ends", LOADING)?;
             drop((plugin, second));
@@ -200,20 +218,30 @@ impl Probe {
         step >= self.job.from && !self.job.skip.iter().any(|name| name == hook.name())
     }
 
-    /// One call, judged. What ran out of time is tried once more, as it may have been the machine's fault.
-    fn call(
-        &mut self,
+    /// One call. What ran out of time is tried once more, as it may have been the machine's fault.
+    fn call_timely(
+        &self,
         plugin: &Arc<dyn Plugin>,
         listen: &Listen,
         event: &EventRecord,
         budget: Duration,
-    ) -> std::io::Result<()> {
-        let mut last = self.call_once(plugin, listen, event, budget);
-        if is_late(&last, listen, budget) {
-            last = self.call_once(plugin, listen, event, budget);
+    ) -> Outcome {
+        let first = self.call_once(plugin, listen, event, budget);
+        if is_late(&first, listen, budget) {
+            return self.call_once(plugin, listen, event, budget);
         }
-        let late = is_late(&last, listen, budget);
-        let (outcome, took) = last;
+        first
+    }
+
+    /// Tells the parent what came of a call.
+    fn judge(
+        &mut self,
+        outcome: Outcome,
+        listen: &Listen,
+        budget: Duration,
+    ) -> std::io::Result<()> {
+        let late = is_late(&outcome, listen, budget);
+        let (outcome, took) = outcome;
         // What it did is not looked at, and must not pile up.
         self.host.take_log();
         self.host.take_published();
@@ -239,7 +267,7 @@ impl Probe {
         listen: &Listen,
         event: &EventRecord,
         budget: Duration,
-    ) -> (Result<VerdictKind, PluginError>, Duration) {
+    ) -> Outcome {
         // The broker copies what a waiting handler reads before it calls.
         let copy = listen
             .awaits
@@ -332,15 +360,15 @@ fn patience(listen: &Listen, budget: Duration, awaiting_timeout: Duration) -> Du
 }
 
 /// Whether it ran out of time. A waiting handler's time is judged by who awaits it.
-fn is_late(
-    (outcome, took): &(Result<VerdictKind, PluginError>, Duration),
-    listen: &Listen,
-    budget: Duration,
-) -> bool {
+fn is_late((outcome, took): &Outcome, listen: &Listen, budget: Duration) -> bool {
     match outcome {
         Ok(_) => !listen.awaits && *took > budget,
         Err(error) => error.cause == Cause::Timeout,
     }
+}
+
+fn is_out_of_memory((outcome, _): &Outcome) -> bool {
+    matches!(outcome, Err(error) if error.cause == Cause::Memory)
 }
 
 fn milliseconds(time: Duration) -> String {

@@ -5,6 +5,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::quoted::{Line, Lines};
+
 /// Something that is wrong.
 #[derive(Debug)]
 pub(super) struct Finding {
@@ -117,12 +119,14 @@ impl Report {
         let known = self
             .findings
             .iter_mut()
-            .find(|(known, _)| known.hook == finding.hook && known.why == finding.why);
+            // A note and a failure are not the same, even where the plugin's words are.
+            .find(|(known, _)| {
+                known.hook == finding.hook
+                    && known.why == finding.why
+                    && known.weight == finding.weight
+            });
         match known {
-            Some((known, n_more)) => {
-                *n_more += 1;
-                known.weight = known.weight.max(finding.weight);
-            }
+            Some((_, n_more)) => *n_more += 1,
             None => self.findings.push((finding, 0)),
         }
     }
@@ -142,6 +146,23 @@ impl Report {
             .iter()
             .filter(|(finding, _)| finding.weight == weight);
         like_it.count()
+    }
+
+    /// Hooks of which only one branch was ever seen, with what it did.
+    fn one_sided(&self) -> impl Iterator<Item = (&str, &'static str)> {
+        self.hooks.iter().filter_map(|(hook, calls)| {
+            let mut verdicts = calls.verdicts.keys();
+            let (Some(only), None) = (verdicts.next(), verdicts.next()) else {
+                return None;
+            };
+            let verb = match only.as_str() {
+                "deny" => "denied",
+                "drop" => "dropped",
+                "disconnect" => "disconnected the client at",
+                _ => return None,
+            };
+            (calls.n_answered() > 1).then_some((hook.as_str(), verb))
+        })
     }
 
     fn table(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -192,10 +213,9 @@ impl fmt::Display for Report {
                 Some(hook) => format!("{hook} {}", finding.words),
                 None => finding.words.clone(),
             };
-            writeln!(out, "{path}: {about}: {}", finding.why)?;
+            writeln!(out, "{path}: {about}: {}", Line(&finding.why))?;
             if !finding.last_words.is_empty() {
-                let words = finding.last_words.replace('\n', "\n      ");
-                writeln!(out, "    its last words: {words}")?;
+                writeln!(out, "    its last words: {}", Lines(&finding.last_words))?;
             }
             if finding.weight == Weight::Note {
                 writeln!(
@@ -213,27 +233,41 @@ impl fmt::Display for Report {
         if !self.hooks.is_empty() {
             self.table(out)?;
         }
-        let plural =
-            |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
+        let one_sided: Vec<_> = self.one_sided().collect();
+        for (hook, verb) in &one_sided {
+            writeln!(
+                out,
+                "{path}: {hook}: it {verb} every call, so what it lets through was not tried"
+            )?;
+        }
+        let findings = |n: usize| format!("{n} finding{}", if n == 1 { "" } else { "s" });
         let (n_failures, n_ends) = (self.count(Weight::Failure), self.count(Weight::End));
+        let n_all = n_failures + n_ends;
         if self.is_good() {
             let what = if self.hooks.is_empty() {
                 "answers no hook"
-            } else {
+            } else if one_sided.is_empty() {
                 "is good"
+            } else {
+                "is good as far as it was tried"
             };
             writeln!(out, "{path} ({}) {what}", self.kind)
         } else if n_ends > 0 {
-            let ends = plural(n_ends, "finding", "findings");
+            let which = match n_ends {
+                _ if n_all == 1 => " that".to_owned(),
+                n if n == n_all => ", each of which".to_owned(),
+                n => format!(", {n} of which"),
+            };
             writeln!(
                 out,
-                "{ends} that would have taken the broker down or held it up: do not let it in"
+                "{}{which} would have taken the broker down or held it up: do not let it in",
+                findings(n_all)
             )
         } else {
-            let failures = plural(n_failures, "finding", "findings");
             writeln!(
                 out,
-                "{failures}; in a broker each such call counts as on_error says"
+                "{}; in a broker each such call counts as on_error says",
+                findings(n_failures)
             )
         }
     }

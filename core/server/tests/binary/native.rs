@@ -130,7 +130,7 @@ fn what_takes_the_process_down_is_named_with_the_input() {
         assert!(
             ended
                 .out
-                .contains("intercept_publish  102 of 102  pass 100  2"),
+                .contains("intercept_publish  110 of 110  pass 108  2"),
             "{}",
             ended.out
         );

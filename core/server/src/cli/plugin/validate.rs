@@ -11,6 +11,7 @@ use serde_json::Value as Json;
 use crate::cli::{ConfigArguments, EXIT_FAILED, EXIT_USAGE, print};
 use crate::config::{CompileCache, LoadSettings, PluginSettings, duration, value_of};
 use crate::runtime::Runtime;
+use crate::validate::quoted::Whole;
 use crate::validate::{self, Trial, Untried};
 
 #[derive(Debug, Args)]
@@ -47,6 +48,7 @@ pub(super) fn run(arguments: ValidateArguments) -> ExitCode {
             }
         }
         Err(Untried::Refused(why)) => {
+            let why = Whole(&why);
             eprintln!("{why}\nit was not loaded, so nothing was tried");
             ExitCode::from(EXIT_USAGE)
         }
