@@ -201,7 +201,7 @@ enum {
     hookmq_field_secure = 6,
     /* Clean Start (3.1.1: Clean Session). */
     hookmq_field_clean_start = 7,
-    /* Keep Alive in seconds, 0 to 65 535; 0 is off. Changed: sent as Server Keep Alive. */
+    /* Keep Alive in seconds, 0 to 65 535; 0 is off. Where it may be changed: sent as Server Keep Alive. */
     hookmq_field_keep_alive = 8,
     /* Seconds that the Session outlives its Network Connection; 0 ends with it, 4 294 967 295 never ends. */
     hookmq_field_session_expiry_interval = 9,
@@ -239,7 +239,7 @@ enum {
     hookmq_field_will_retain = 25,
     /* Seconds between the end of the Network Connection and the Will Message. */
     hookmq_field_will_delay_interval = 26,
-    /* Topic Name; for a packet that has none, absent. */
+    /* Topic Name. */
     hookmq_field_topic = 27,
     /* Payload of the message, any bytes. */
     hookmq_field_payload = 28,

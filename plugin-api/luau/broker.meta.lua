@@ -106,7 +106,7 @@
 
 ---One entry of `messages`.
 ---@class broker.MessageRecord
----@field topic string Topic Name; for a packet that has none, absent.
+---@field topic string Topic Name.
 ---@field payload? string|buffer Payload of the message, any bytes.
 ---@field qos? number QoS of the message or of the subscription: 0, 1 or 2.
 ---@field retain? boolean RETAIN flag.
@@ -131,7 +131,7 @@
 ---@class broker.Changes
 ---@field client_id? string|broker.None Client Identifier of the client that this is about; absent for what no client caused.
 ---@field username? string|broker.None Username that the client sent in CONNECT.
----@field keep_alive? number Keep Alive in seconds, 0 to 65 535; 0 is off. Changed: sent as Server Keep Alive.
+---@field keep_alive? number Keep Alive in seconds, 0 to 65 535; 0 is off. Where it may be changed: sent as Server Keep Alive.
 ---@field session_expiry_interval? number Seconds that the Session outlives its Network Connection; 0 ends with it, 4 294 967 295 never ends.
 ---@field receive_maximum? number QoS 1 and 2 messages that the client takes at once unacknowledged, 1 to 65 535.
 ---@field maximum_packet_size? number|broker.None Largest packet that the client takes, in bytes; absent: no limit of its own.
@@ -142,7 +142,7 @@
 ---@field user_properties? broker.Pairs User Properties of the packet or message, in order; names may repeat.
 ---@field response_user_properties? broker.Pairs User Properties of the answering packet.
 ---@field will_delay_interval? number|broker.None Seconds between the end of the Network Connection and the Will Message.
----@field topic? string Topic Name; for a packet that has none, absent.
+---@field topic? string Topic Name.
 ---@field payload? string|buffer Payload of the message, any bytes.
 ---@field qos? number QoS of the message or of the subscription: 0, 1 or 2.
 ---@field retain? boolean RETAIN flag.
@@ -193,7 +193,7 @@
 ---@field password? string Password that the client sent in CONNECT.
 ---@field secure boolean Whether the Network Connection is encrypted.
 ---@field clean_start boolean Clean Start (3.1.1: Clean Session).
----@field keep_alive number Keep Alive in seconds, 0 to 65 535; 0 is off. Changed: sent as Server Keep Alive.
+---@field keep_alive number Keep Alive in seconds, 0 to 65 535; 0 is off. Where it may be changed: sent as Server Keep Alive.
 ---@field session_expiry_interval number Seconds that the Session outlives its Network Connection; 0 ends with it, 4 294 967 295 never ends.
 ---@field receive_maximum number QoS 1 and 2 messages that the client takes at once unacknowledged, 1 to 65 535.
 ---@field maximum_packet_size? number Largest packet that the client takes, in bytes; absent: no limit of its own.
@@ -231,7 +231,7 @@
 ---@class broker.ClientConnectedEvent
 ---@field session_present boolean Whether the Session existed before this CONNECT.
 ---@field clean_start boolean Clean Start (3.1.1: Clean Session).
----@field keep_alive number Keep Alive in seconds, 0 to 65 535; 0 is off. Changed: sent as Server Keep Alive.
+---@field keep_alive number Keep Alive in seconds, 0 to 65 535; 0 is off. Where it may be changed: sent as Server Keep Alive.
 ---@field session_expiry_interval number Seconds that the Session outlives its Network Connection; 0 ends with it, 4 294 967 295 never ends.
 ---@field user_properties broker.UserProperties User Properties of the packet or message, in order; names may repeat.
 ---@field client_id? string Client Identifier of the client that this is about; absent for what no client caused.
@@ -395,7 +395,7 @@
 ---@class broker.InterceptInboundPacketEvent
 ---@field packet_type string Name of the control packet in lower case: connect, publish, puback, ...
 ---@field packet_identifier? number Packet Identifier, 1 to 65 535.
----@field topic string Topic Name; for a packet that has none, absent.
+---@field topic string Topic Name.
 ---@field payload string Payload of the message, any bytes.
 ---@field payload_size number Length of the payload in bytes.
 ---@field qos number QoS of the message or of the subscription: 0, 1 or 2.
@@ -413,7 +413,7 @@
 ---@class broker.InterceptOutboundPacketEvent
 ---@field packet_type string Name of the control packet in lower case: connect, publish, puback, ...
 ---@field packet_identifier? number Packet Identifier, 1 to 65 535.
----@field topic string Topic Name; for a packet that has none, absent.
+---@field topic string Topic Name.
 ---@field payload string Payload of the message, any bytes.
 ---@field payload_size number Length of the payload in bytes.
 ---@field qos number QoS of the message or of the subscription: 0, 1 or 2.
@@ -436,7 +436,7 @@
 ---@field endpoint? string Remote address of the client, `ip:port`; for `broker_...` hooks the first listener's bound address.
 ---@field listener? string Name of the listener that accepted the connection.
 ---@field protocol_version? number 4 for MQTT 3.1.1, 5 for MQTT 5.0.
----@field topic string Topic Name; for a packet that has none, absent.
+---@field topic string Topic Name.
 ---@field payload string Payload of the message, any bytes.
 ---@field payload_size number Length of the payload in bytes.
 ---@field qos number QoS of the message or of the subscription: 0, 1 or 2.
@@ -450,7 +450,7 @@
 
 ---The event of `authorize_publish`, as a handler's `msg`. After intercept_publish, on the final message; wills too.
 ---@class broker.AuthorizePublishEvent
----@field topic string Topic Name; for a packet that has none, absent.
+---@field topic string Topic Name.
 ---@field payload_size number Length of the payload in bytes.
 ---@field qos number QoS of the message or of the subscription: 0, 1 or 2.
 ---@field retain boolean RETAIN flag.
@@ -467,7 +467,7 @@
 ---@field receiver_client_id string Client Identifier of the receiving Session.
 ---@field receiver_username? string Username of the receiving client.
 ---@field source string Where the message comes from: `client`, `will`, `plugin`, `broker` or, on its way to a new subscriber, `retained`.
----@field topic string Topic Name; for a packet that has none, absent.
+---@field topic string Topic Name.
 ---@field payload string Payload of the message, any bytes.
 ---@field payload_size number Length of the payload in bytes.
 ---@field qos number QoS of the message or of the subscription: 0, 1 or 2.
@@ -485,7 +485,7 @@
 ---@field receiver_client_id string Client Identifier of the receiving Session.
 ---@field receiver_username? string Username of the receiving client.
 ---@field source string Where the message comes from: `client`, `will`, `plugin`, `broker` or, on its way to a new subscriber, `retained`.
----@field topic string Topic Name; for a packet that has none, absent.
+---@field topic string Topic Name.
 ---@field payload string Payload of the message, any bytes.
 ---@field payload_size number Length of the payload in bytes.
 ---@field qos number QoS of the message or of the subscription: 0, 1 or 2.
@@ -505,7 +505,7 @@
 ---@field receiver_client_id string Client Identifier of the receiving Session.
 ---@field receiver_username? string Username of the receiving client.
 ---@field source string Where the message comes from: `client`, `will`, `plugin`, `broker` or, on its way to a new subscriber, `retained`.
----@field topic string Topic Name; for a packet that has none, absent.
+---@field topic string Topic Name.
 ---@field payload string Payload of the message, any bytes.
 ---@field payload_size number Length of the payload in bytes.
 ---@field qos number QoS of the message or of the subscription: 0, 1 or 2.
@@ -525,7 +525,7 @@
 ---@field receiver_client_id string Client Identifier of the receiving Session.
 ---@field receiver_username? string Username of the receiving client.
 ---@field source string Where the message comes from: `client`, `will`, `plugin`, `broker` or, on its way to a new subscriber, `retained`.
----@field topic string Topic Name; for a packet that has none, absent.
+---@field topic string Topic Name.
 ---@field payload string Payload of the message, any bytes.
 ---@field payload_size number Length of the payload in bytes.
 ---@field qos number QoS of the message or of the subscription: 0, 1 or 2.
@@ -544,7 +544,7 @@
 ---@field sender_client_id? string Client Identifier of the publisher; absent for what no client published.
 ---@field source string Where the message comes from: `client`, `will`, `plugin`, `broker` or, on its way to a new subscriber, `retained`.
 ---@field all_receivers_filtered boolean There were receivers, and plugins filtered every one of them.
----@field topic string Topic Name; for a packet that has none, absent.
+---@field topic string Topic Name.
 ---@field payload string Payload of the message, any bytes.
 ---@field payload_size number Length of the payload in bytes.
 ---@field qos number QoS of the message or of the subscription: 0, 1 or 2.
@@ -566,7 +566,7 @@
 ---@field receiver_client_id string Client Identifier of the receiving Session.
 ---@field receiver_username? string Username of the receiving client.
 ---@field source string Where the message comes from: `client`, `will`, `plugin`, `broker` or, on its way to a new subscriber, `retained`.
----@field topic string Topic Name; for a packet that has none, absent.
+---@field topic string Topic Name.
 ---@field payload string Payload of the message, any bytes.
 ---@field payload_size number Length of the payload in bytes.
 ---@field qos number QoS of the message or of the subscription: 0, 1 or 2.
@@ -586,7 +586,7 @@
 ---@field receiver_client_id string Client Identifier of the receiving Session.
 ---@field receiver_username? string Username of the receiving client.
 ---@field source string Where the message comes from: `client`, `will`, `plugin`, `broker` or, on its way to a new subscriber, `retained`.
----@field topic string Topic Name; for a packet that has none, absent.
+---@field topic string Topic Name.
 ---@field payload string Payload of the message, any bytes.
 ---@field payload_size number Length of the payload in bytes.
 ---@field qos number QoS of the message or of the subscription: 0, 1 or 2.
@@ -608,7 +608,7 @@
 ---@field packet_type string Name of the control packet in lower case: connect, publish, puback, ...
 ---@field reason_code number MQTT 5 Reason Code of the packet or event.
 ---@field completed boolean Whether the delivery ended well.
----@field topic string Topic Name; for a packet that has none, absent.
+---@field topic string Topic Name.
 ---@field payload string Payload of the message, any bytes.
 ---@field payload_size number Length of the payload in bytes.
 ---@field qos number QoS of the message or of the subscription: 0, 1 or 2.
@@ -630,7 +630,7 @@
 ---@class broker.RetainedChangedEvent
 ---@field change string What happened to the retained message: set, replaced or removed.
 ---@field sender_client_id? string Client Identifier of the publisher; absent for what no client published.
----@field topic string Topic Name; for a packet that has none, absent.
+---@field topic string Topic Name.
 ---@field payload string Payload of the message, any bytes.
 ---@field payload_size number Length of the payload in bytes.
 ---@field qos number QoS of the message or of the subscription: 0, 1 or 2.
@@ -658,7 +658,7 @@
 ---@field endpoint? string Remote address of the client, `ip:port`; for `broker_...` hooks the first listener's bound address.
 ---@field listener? string Name of the listener that accepted the connection.
 ---@field protocol_version? number 4 for MQTT 3.1.1, 5 for MQTT 5.0.
----@field topic string Topic Name; for a packet that has none, absent.
+---@field topic string Topic Name.
 ---@field payload string Payload of the message, any bytes.
 ---@field payload_size number Length of the payload in bytes.
 ---@field qos number QoS of the message or of the subscription: 0, 1 or 2.

@@ -60,7 +60,7 @@ fields! {
     ProtocolVersion protocol_version Integer optional "4 for MQTT 3.1.1, 5 for MQTT 5.0.";
     Secure secure Bool always "Whether the Network Connection is encrypted.";
     CleanStart clean_start Bool always "Clean Start (3.1.1: Clean Session).";
-    KeepAlive keep_alive Integer always "Keep Alive in seconds, 0 to 65 535; 0 is off. Changed: sent as Server Keep Alive.";
+    KeepAlive keep_alive Integer always "Keep Alive in seconds, 0 to 65 535; 0 is off. Where it may be changed: sent as Server Keep Alive.";
     SessionExpiryInterval session_expiry_interval Integer always "Seconds that the Session outlives its Network Connection; 0 ends with it, 4 294 967 295 never ends.";
     SessionPresent session_present Bool always "Whether the Session existed before this CONNECT.";
     ReceiveMaximum receive_maximum Integer always "QoS 1 and 2 messages that the client takes at once unacknowledged, 1 to 65 535.";
@@ -79,7 +79,7 @@ fields! {
     WillQos will_qos Integer optional "QoS of the Will Message.";
     WillRetain will_retain Bool optional "RETAIN of the Will Message.";
     WillDelayInterval will_delay_interval Integer optional "Seconds between the end of the Network Connection and the Will Message.";
-    Topic topic Text always "Topic Name; for a packet that has none, absent.";
+    Topic topic Text always "Topic Name.";
     Payload payload Bytes always "Payload of the message, any bytes.";
     PayloadSize payload_size Integer always "Length of the payload in bytes.";
     Qos qos Integer always "QoS of the message or of the subscription: 0, 1 or 2.";

@@ -54,7 +54,7 @@ impl<E: EventRef> AuthorizePublish<'_, E> {
         self.event.event()
     }
 
-    /// Topic Name; for a packet that has none, absent.
+    /// Topic Name.
     #[must_use]
     pub fn topic(&self) -> &str {
         view::text(self.get(Field::Topic))

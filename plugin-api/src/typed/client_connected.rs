@@ -44,7 +44,7 @@ impl<'a> ClientConnected<'a> {
         view::truth(self.get(Field::CleanStart))
     }
 
-    /// Keep Alive in seconds, 0 to 65 535; 0 is off. Changed: sent as Server Keep Alive.
+    /// Keep Alive in seconds, 0 to 65 535; 0 is off. Where it may be changed: sent as Server Keep Alive.
     #[must_use]
     pub fn keep_alive(&self) -> u16 {
         view::number(self.get(Field::KeepAlive))

@@ -57,7 +57,7 @@ impl<'a> InterceptEnqueue<'a> {
         view::text(self.get(Field::Source))
     }
 
-    /// Topic Name; for a packet that has none, absent.
+    /// Topic Name.
     #[must_use]
     pub fn topic(&self) -> &str {
         view::text(self.get(Field::Topic))
@@ -166,7 +166,7 @@ impl InterceptEnqueueAnswer {
         Self(Verdict::Disconnect(Box::new(refusal)).into())
     }
 
-    /// Changes `topic`. Topic Name; for a packet that has none, absent.
+    /// Changes `topic`. Topic Name.
     pub fn topic(self, value: impl Into<Box<str>>) -> Self {
         self.with(Field::Topic, Owned::Text(value.into()))
     }

@@ -96,7 +96,7 @@ impl<E: EventRef> InterceptPublish<'_, E> {
         view::maybe_number(self.get(Field::ProtocolVersion))
     }
 
-    /// Topic Name; for a packet that has none, absent.
+    /// Topic Name.
     #[must_use]
     pub fn topic(&self) -> &str {
         view::text(self.get(Field::Topic))
@@ -225,7 +225,7 @@ impl InterceptPublishAnswer {
         Self(Verdict::Disconnect(Box::new(refusal)).into())
     }
 
-    /// Changes `topic`. Topic Name; for a packet that has none, absent.
+    /// Changes `topic`. Topic Name.
     pub fn topic(self, value: impl Into<Box<str>>) -> Self {
         self.with(Field::Topic, Owned::Text(value.into()))
     }

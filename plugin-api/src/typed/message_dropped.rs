@@ -68,7 +68,7 @@ impl<'a> MessageDropped<'a> {
         view::text(self.get(Field::Source))
     }
 
-    /// Topic Name; for a packet that has none, absent.
+    /// Topic Name.
     #[must_use]
     pub fn topic(&self) -> &str {
         view::text(self.get(Field::Topic))

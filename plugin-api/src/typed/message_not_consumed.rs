@@ -50,7 +50,7 @@ impl<'a> MessageNotConsumed<'a> {
         view::truth(self.get(Field::AllReceiversFiltered))
     }
 
-    /// Topic Name; for a packet that has none, absent.
+    /// Topic Name.
     #[must_use]
     pub fn topic(&self) -> &str {
         view::text(self.get(Field::Topic))

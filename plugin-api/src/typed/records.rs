@@ -62,7 +62,7 @@ impl From<SubscriptionRecord> for Record {
 /// One entry of `messages`: messages, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MessageRecord {
-    /// Topic Name; for a packet that has none, absent.
+    /// Topic Name.
     pub topic: String,
     /// Payload of the message, any bytes.
     pub payload: Vec<u8>,

@@ -44,7 +44,7 @@ impl<'a> RetainedChanged<'a> {
         self.get(Field::SenderClientId).as_text()
     }
 
-    /// Topic Name; for a packet that has none, absent.
+    /// Topic Name.
     #[must_use]
     pub fn topic(&self) -> &str {
         view::text(self.get(Field::Topic))

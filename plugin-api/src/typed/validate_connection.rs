@@ -72,7 +72,7 @@ impl<E: EventRef> ValidateConnection<'_, E> {
         view::truth(self.get(Field::CleanStart))
     }
 
-    /// Keep Alive in seconds, 0 to 65 535; 0 is off. Changed: sent as Server Keep Alive.
+    /// Keep Alive in seconds, 0 to 65 535; 0 is off. Where it may be changed: sent as Server Keep Alive.
     #[must_use]
     pub fn keep_alive(&self) -> u16 {
         view::number(self.get(Field::KeepAlive))
@@ -260,7 +260,7 @@ impl ValidateConnectionAnswer {
         self.with(Field::Username, Owned::Nil)
     }
 
-    /// Changes `keep_alive`. Keep Alive in seconds, 0 to 65 535; 0 is off. Changed: sent as Server Keep Alive.
+    /// Changes `keep_alive`. Keep Alive in seconds, 0 to 65 535; 0 is off. Where it may be changed: sent as Server Keep Alive.
     pub fn keep_alive(self, value: u16) -> Self {
         self.with(Field::KeepAlive, Owned::Integer(value.into()))
     }

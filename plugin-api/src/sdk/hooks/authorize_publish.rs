@@ -35,7 +35,7 @@ where
 pub mod fields {
     use crate::field::Field;
 
-    /// Topic Name; for a packet that has none, absent.
+    /// Topic Name.
     pub const topic: Field = Field::Topic;
 
     /// Length of the payload in bytes.

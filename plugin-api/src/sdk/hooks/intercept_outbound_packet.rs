@@ -41,7 +41,7 @@ pub mod fields {
     /// Packet Identifier, 1 to 65 535.
     pub const packet_identifier: Field = Field::PacketIdentifier;
 
-    /// Topic Name; for a packet that has none, absent.
+    /// Topic Name.
     pub const topic: Field = Field::Topic;
 
     /// Payload of the message, any bytes.

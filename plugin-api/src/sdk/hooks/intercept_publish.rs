@@ -56,7 +56,7 @@ pub mod fields {
     /// 4 for MQTT 3.1.1, 5 for MQTT 5.0.
     pub const protocol_version: Field = Field::ProtocolVersion;
 
-    /// Topic Name; for a packet that has none, absent.
+    /// Topic Name.
     pub const topic: Field = Field::Topic;
 
     /// Payload of the message, any bytes.

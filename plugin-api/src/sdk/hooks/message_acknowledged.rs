@@ -53,7 +53,7 @@ pub mod fields {
     /// Whether the delivery ended well.
     pub const completed: Field = Field::Completed;
 
-    /// Topic Name; for a packet that has none, absent.
+    /// Topic Name.
     pub const topic: Field = Field::Topic;
 
     /// Payload of the message, any bytes.

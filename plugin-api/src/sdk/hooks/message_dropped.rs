@@ -53,7 +53,7 @@ pub mod fields {
     /// Where the message comes from: `client`, `will`, `plugin`, `broker` or, on its way to a new subscriber, `retained`.
     pub const source: Field = Field::Source;
 
-    /// Topic Name; for a packet that has none, absent.
+    /// Topic Name.
     pub const topic: Field = Field::Topic;
 
     /// Payload of the message, any bytes.

@@ -44,7 +44,7 @@ pub mod fields {
     /// There were receivers, and plugins filtered every one of them.
     pub const all_receivers_filtered: Field = Field::AllReceiversFiltered;
 
-    /// Topic Name; for a packet that has none, absent.
+    /// Topic Name.
     pub const topic: Field = Field::Topic;
 
     /// Payload of the message, any bytes.

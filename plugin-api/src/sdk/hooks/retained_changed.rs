@@ -41,7 +41,7 @@ pub mod fields {
     /// Client Identifier of the publisher; absent for what no client published.
     pub const sender_client_id: Field = Field::SenderClientId;
 
-    /// Topic Name; for a packet that has none, absent.
+    /// Topic Name.
     pub const topic: Field = Field::Topic;
 
     /// Payload of the message, any bytes.

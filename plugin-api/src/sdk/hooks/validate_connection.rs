@@ -44,7 +44,7 @@ pub mod fields {
     /// Clean Start (3.1.1: Clean Session).
     pub const clean_start: Field = Field::CleanStart;
 
-    /// Keep Alive in seconds, 0 to 65 535; 0 is off. Changed: sent as Server Keep Alive.
+    /// Keep Alive in seconds, 0 to 65 535; 0 is off. Where it may be changed: sent as Server Keep Alive.
     pub const keep_alive: Field = Field::KeepAlive;
 
     /// Seconds that the Session outlives its Network Connection; 0 ends with it, 4 294 967 295 never ends.

@@ -192,7 +192,20 @@ fn fields(page: &mut Page, spec: &HookSpec) {
     }
 }
 
+/// What a packet has only if it is a PUBLISH.
+const OF_A_PUBLISH: [Field; 6] = [
+    Field::Topic,
+    Field::Payload,
+    Field::PayloadSize,
+    Field::Qos,
+    Field::Retain,
+    Field::Dup,
+];
+
 fn read(spec: &HookSpec, row: &FieldSpec) -> &'static str {
+    if spec.fields.contains(&Field::PacketType) && OF_A_PUBLISH.contains(&row.field) {
+        return "in a PUBLISH";
+    }
     match (spec.fields.contains(&row.field), row.optional) {
         (false, _) => "no",
         (true, false) => "always",
@@ -246,10 +259,12 @@ a short time to live, or with a tag that somebody takes back.
 - A tag names what an answer depends on, like `user:ann`, for all plugins alike. `broker.cache.invalidate(tag)` forgets every answer with
   the tag; one that is just being made is used once and not kept. `broker.reauthorize(tag)` does the same, and then the broker asks all plugins
   again about every subscription that was allowed with the tag, of clients connected or not: one that is denied now is removed
-  (`client_unsubscribed` says why, the client stays connected), after `disconnect` the client is gone too, and an `accept` with another `qos` takes effect. Messages that wait
+  (plugins hear why through `client_unsubscribed`; MQTT has no packet for this, so the client is not told and stays connected), after `disconnect` its
+  connection ends too, with the code and the reason, and an `accept` with another `qos` takes effect. Messages that wait
   for the client already are still delivered.
 - An answer with tags and without a time to live is not kept, but its subscription can be asked about again.
 - A reload of the plugin forgets its answers. The broker keeps at most 100 000 of them and 32 MiB per plugin and hook, and drops what was not used lately.
-  `hookmq_hook_kept_hits_total`, `..._misses_total`, `..._entries` and `..._bytes` tell what it is worth.
+  `hookmq_hook_kept_hits_total`, `..._misses_total`, `..._entries` and `..._bytes` tell what it is worth. So far only an
+  embedding program can read these metrics: `Handle::hook_metrics`, and `hook::render_metrics` writes them as text for Prometheus.
 
 ## All hooks";

@@ -201,7 +201,9 @@ function M.intercept_publish(topic, payload, client_id)
 	if not broker.json.valid(payload) then
 		return broker.deny("payload_format_invalid", "JSON only")
 	end
-	return broker.pass { topic = `devices/{client_id}/{topic}` }
+	if client_id then
+		return broker.pass { topic = `devices/{client_id}/{topic}` }
+	end
 end"#,
     ),
     (

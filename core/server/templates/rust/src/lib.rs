@@ -13,7 +13,7 @@ impl OnInterceptPublish for MyPlugin {
         if event.topic().starts_with(BELOW) {
             InterceptPublishAnswer::pass()
         } else {
-            InterceptPublishAnswer::deny(0x87, "publish below devices/")
+            InterceptPublishAnswer::deny(0x87, &format!("publish below {BELOW}"))
         }
     }
 }
