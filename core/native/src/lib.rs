@@ -24,6 +24,7 @@ mod host;
 mod instance;
 mod lend;
 mod library;
+mod machine;
 mod manifest;
 mod plugin;
 mod pool;

@@ -41,6 +41,8 @@ impl Held {
         }
         let copy = original.copy(copies)?;
         let entry = open(copy.path()).map_err(|why| {
+            // The system's loader speaks of a file that is not there, or too short, when it means that it is another machine's.
+            let why = crate::machine::why_not_here(copy.path()).unwrap_or(why);
             let own = copy.path().display().to_string();
             let why = why.replace(&format!("{own}: "), "").replace(&own, "it");
             LoadError::new(original.path(), why)

@@ -341,7 +341,7 @@ fn words(field: Field, shape: Shape) -> String {
         (Shape::LongPairs, _) => format!("with {name} as large as can be"),
         (Shape::SameName, _) => format!("with a thousand {name} of one name"),
         (Shape::Bare, _) => format!("with {name} that have only what they must have"),
-        (Shape::Word(word), _) => format!("with the {name} {word}"),
+        (Shape::Word(word), _) => format!("with the {name} `{word}`"),
     }
 }
 

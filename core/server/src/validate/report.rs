@@ -119,11 +119,11 @@ impl Report {
         let known = self
             .findings
             .iter_mut()
-            // A note and a failure are not the same, even where the plugin's words are.
+            // A failure is not hidden behind a note, even where the plugin's words are the same.
             .find(|(known, _)| {
                 known.hook == finding.hook
                     && known.why == finding.why
-                    && known.weight == finding.weight
+                    && known.weight >= finding.weight
             });
         match known {
             Some((_, n_more)) => *n_more += 1,
