@@ -85,7 +85,7 @@ cases["reason 0x1ff"] = function() return broker.deny(0x1ff) end
 -- case: reason 0, which leaves it to the broker -> answered
 cases["reason 0, which leaves it to the broker"] = function() return broker.deny(0) end
 
--- case: reason string of 1 MB -> answer | raised
+-- case: reason string of 1 MB -> answered
 cases["reason string of 1 MB"] = function() return broker.deny(0x87, string.rep("x", 1000000)) end
 
 -- case: user properties of numbers -> answered

@@ -69,6 +69,31 @@ impl Outcome {
     }
 }
 
+/// Who is asked and told on the way from the router to the receivers. A type, so that a message without listeners takes a way in which
+/// there is nothing to test.
+pub(crate) trait Ears: Copy {
+    /// The chain, if it has a listener at this hook.
+    fn hearing(&self, hook: Hook) -> Option<&Chain>;
+}
+
+impl Ears for &Chain {
+    #[inline]
+    fn hearing(&self, hook: Hook) -> Option<&Chain> {
+        self.listens(hook).then_some(*self)
+    }
+}
+
+/// Nobody listens there, as was seen before.
+#[derive(Clone, Copy)]
+pub(crate) struct Nobody;
+
+impl Ears for Nobody {
+    #[inline]
+    fn hearing(&self, _: Hook) -> Option<&Chain> {
+        None
+    }
+}
+
 /// What became of a message on its way to receivers.
 #[derive(Default)]
 struct Routed {
@@ -180,15 +205,16 @@ impl Inner {
     }
 
     /// Steps 7 to 9 for a message that no plugin is asked about before.
+    #[inline]
     pub(crate) fn publish_unasked(
         &self,
-        chain: &Chain,
+        ears: impl Ears,
         turn: &mut Turn,
         origin: Origin<'_>,
         publish: &Publish<'_>,
         now: Instant,
     ) -> Outcome {
-        let routed = self.route(chain, turn, origin, publish, None, now);
+        let routed = self.route(ears, turn, origin, publish, None, now);
         Outcome::routed(routed, PublishAnswer::default())
     }
 
@@ -259,7 +285,7 @@ impl Inner {
     /// Steps 7 to 9: retained, match, one offer per receiver. Never waits.
     fn route(
         &self,
-        chain: &Chain,
+        ears: impl Ears,
         turn: &mut Turn,
         origin: Origin<'_>,
         publish: &Publish<'_>,
@@ -310,7 +336,7 @@ impl Inner {
                 },
             };
             self.offer(
-                chain,
+                ears,
                 touched,
                 &target.session,
                 &offer,
@@ -319,7 +345,7 @@ impl Inner {
             );
         }
         for group in &route.shared {
-            self.offer_to_group(chain, touched, group, &offer, &mut routed);
+            self.offer_to_group(ears, touched, group, &offer, &mut routed);
         }
         if routed.n_taken == 0 {
             self.notify_not_consumed(
@@ -351,7 +377,7 @@ impl Inner {
 
     fn offer_to_group(
         &self,
-        chain: &Chain,
+        ears: impl Ears,
         touched: &mut Touched,
         group: &Group<SessionRef, Subscription>,
         offer: &Offer<'_>,
@@ -377,14 +403,14 @@ impl Inner {
             retain: offer.publish.retain && subscription.options.retain_as_published,
             identifiers: subscription.identifier.into_iter().collect(),
         };
-        self.offer(chain, touched, &session, offer, delivery, routed);
+        self.offer(ears, touched, &session, offer, delivery, routed);
     }
 
     /// Step 9 for one receiver: `intercept_enqueue`, then into its outbox or queue.
     #[inline]
     fn offer(
         &self,
-        chain: &Chain,
+        ears: impl Ears,
         touched: &mut Touched,
         to: &SessionRef,
         offer: &Offer<'_>,
@@ -392,10 +418,9 @@ impl Inner {
         routed: &mut Routed,
     ) {
         routed.n_matched += 1;
-        if chain.listens(Hook::InterceptEnqueue) {
-            self.offer_asked(chain, touched, to, offer, delivery, routed);
-        } else {
-            self.enqueue(chain, touched, to, offer, delivery, routed);
+        match ears.hearing(Hook::InterceptEnqueue) {
+            Some(chain) => self.offer_asked(chain, touched, to, offer, delivery, routed),
+            None => self.enqueue(ears, touched, to, offer, delivery, routed),
         }
     }
 
@@ -486,7 +511,7 @@ impl Inner {
     #[inline(never)]
     fn enqueue(
         &self,
-        chain: &Chain,
+        ears: impl Ears,
         touched: &mut Touched,
         to: &SessionRef,
         offer: &Offer<'_>,
@@ -512,7 +537,7 @@ impl Inner {
             }
             Offered::Dropped(reason) => Some(*reason),
         };
-        if chain.listens(Hook::MessageEnqueued) {
+        if ears.hearing(Hook::MessageEnqueued).is_some() {
             self.notify_enqueued(to, offer, dropped);
         }
         if let Some(reason) = dropped {

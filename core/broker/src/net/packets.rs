@@ -108,13 +108,14 @@ impl Protocol {
         }
     }
 
-    /// Whether a plugin is asked anything on the way of a PUBLISH.
+    /// Whether a plugin is asked or told anything on the way of a PUBLISH that arrives.
     pub(crate) fn is_dear(chain: &Chain) -> bool {
         [
             Hook::InterceptInboundPacket,
             Hook::InterceptPublish,
             Hook::AuthorizePublish,
             Hook::InterceptEnqueue,
+            Hook::MessageEnqueued,
         ]
         .into_iter()
         .any(|hook| chain.listens(hook))

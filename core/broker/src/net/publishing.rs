@@ -11,7 +11,7 @@ use hookmq_plugin_api::Hook;
 use super::begun::{Begun, Unsettled};
 use super::end::End;
 use super::packets::{Flow, Protocol};
-use crate::broker::publish::Outcome;
+use crate::broker::publish::{Nobody, Outcome};
 use crate::broker::sessions::DisconnectType;
 use crate::event::message::Origin;
 use crate::hook::Chain;
@@ -20,7 +20,7 @@ use crate::session::ProtocolError;
 use crate::session::receiving::{Inbound, Receipt, Receiving};
 
 impl Protocol {
-    /// Steps 3 to 10 of a PUBLISH that no plugin is asked about.
+    /// Steps 3 to 10 of a PUBLISH that no plugin is asked or told about, as [`Protocol::is_dear`] says.
     pub(super) fn handle_unasked(
         &mut self,
         chain: &Chain,
@@ -36,7 +36,7 @@ impl Protocol {
             source: Source::Client,
         };
         self.inner
-            .publish_unasked(chain, &mut self.turn, origin, publish, now);
+            .publish_unasked(Nobody, &mut self.turn, origin, publish, now);
         Ok(())
     }
 
