@@ -247,8 +247,9 @@ fn no_client_talks_a_script_out_of_its_refusal() {
     };
     let reason = refusal.reason_string.as_deref().unwrap();
     assert_eq!(reason.len(), 65_535, "no more than a packet could carry");
-    let script =
-        load("return { authorize_publish = function() return broker.deny(0x87, 'no: \\xFF') end }");
+    let script = load(
+        "return { authorize_publish = function() return broker.deny(0x87, 'no: \\xFF', { server_reference = string.rep('s', 65536) }) end }",
+    );
     let answer = call(&script, &EventRecord::new(Hook::AuthorizePublish)).unwrap();
     let expected = Refusal {
         place: Some("test.lua:1".into()),

@@ -160,7 +160,13 @@ fn refusal(
             pairs_from_lua("user_properties", table.table()?)?
         }
     };
-    let server_reference = arg("server_reference", server_reference).short_text()?;
+    // A string that is none is left out, as everything that no packet can carry: the refusal stands without it.
+    let server_reference = match server_reference {
+        Value::String(_) => arg("server_reference", server_reference)
+            .short_text()
+            .unwrap_or_default(),
+        other => arg("server_reference", other).short_text()?,
+    };
     Ok(Refusal {
         reason_code: code,
         reason_string: reason.map(Into::into),
