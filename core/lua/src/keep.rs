@@ -20,18 +20,22 @@ pub(crate) fn keep(
     tags: &Value,
 ) -> Result<Option<Box<Keep>>, Fault> {
     let keep = of_refusal(function, hook, ttl, tags)?;
-    if let Some(keep) = &keep {
-        let tags = Arg {
-            function,
-            name: TAGS,
-            value: tags,
-        };
-        keep.check().map_err(|why| tags.fault(&why))?;
+    let tags = Arg {
+        function,
+        name: TAGS,
+        value: tags,
+    };
+    match &keep {
+        Some(keep) => keep.check().map_err(|why| tags.fault(&why))?,
+        None if !(ttl.is_nil() && tags.value.is_nil()) => {
+            return Err(tags.fault("the text is not UTF-8"));
+        }
+        None => {}
     }
     Ok(keep)
 }
 
-/// The same for a refusal, which stands even if its tags are none: the broker does not keep it then.
+/// The same for a refusal, which stands even if its tags are none: it is not kept then.
 pub(crate) fn of_refusal(
     function: &'static str,
     hook: Option<Hook>,
@@ -61,28 +65,22 @@ pub(crate) fn of_refusal(
         name: TAGS,
         value: tags,
     };
-    Ok(Some(Box::new(Keep {
-        ttl,
-        tags: read_tags(&tags_arg)?,
-    })))
+    let tags = read_tags(&tags_arg)?;
+    Ok(tags.map(|tags| Box::new(Keep { ttl, tags })))
 }
 
-/// A tag or a list of tags.
-fn read_tags(tags: &Arg<'_>) -> Result<Vec<Box<str>>, Fault> {
+/// A tag or a list of tags; none if one is not UTF-8.
+fn read_tags(tags: &Arg<'_>) -> Result<Option<Vec<Box<str>>>, Fault> {
+    let one = |value: &Value| match value {
+        Value::String(text) => Ok(text.to_str().ok().map(|text| text.as_ref().into())),
+        value => Arg { value, ..*tags }.text().map(|text| Some(text.into())),
+    };
     match tags.value {
-        Value::Nil => Ok(Vec::new()),
-        Value::String(_) => Ok(vec![tags.text()?.into()]),
+        Value::Nil => Ok(Some(Vec::new())),
+        Value::String(_) => Ok(one(tags.value)?.map(|tag| vec![tag])),
         Value::Table(list) => list
             .sequence_values::<Value>()
-            .map(|tag| {
-                let tag = tag?;
-                let text = Arg {
-                    value: &tag,
-                    ..*tags
-                }
-                .text()?;
-                Ok(text.into())
-            })
+            .map(|tag| one(&tag?))
             .collect(),
         other => Err(tags.fault(&format!(
             "a tag or a list of tags, as in {{ \"user:ann\" }}, got {}",

@@ -70,15 +70,24 @@ fn records_to_lua(lua: &Lua, records: &[Record]) -> mlua::Result<Table> {
     Ok(list)
 }
 
+/// How texts and lists are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// What no packet can carry is an error.
+    Exact,
+    /// Words of a refusal, which stands whatever they are: U+FFFD for what is no UTF-8, and what does not fit is left out.
+    Lenient,
+}
+
 /// A script's value for a field, checked against the field's type and range. `broker.none` stands for absent.
 pub(crate) fn from_lua(field: Field, value: &Value) -> Result<Owned, Fault> {
-    let owned = typed(field, value)?;
+    let owned = typed(field, value, Reading::Exact)?;
     range::check(field, &owned).map_err(|why| Fault::new(format!("{}: {why}", field.name())))?;
     Ok(owned)
 }
 
 /// The same, without a look at the range.
-pub(crate) fn typed(field: Field, value: &Value) -> Result<Owned, Fault> {
+pub(crate) fn typed(field: Field, value: &Value, reading: Reading) -> Result<Owned, Fault> {
     let spec = field.spec();
     if is_none(value) {
         if spec.optional {
@@ -95,14 +104,15 @@ pub(crate) fn typed(field: Field, value: &Value) -> Result<Owned, Fault> {
             Owned::Integer(reason_code_by_name(&name.to_string_lossy())?.into())
         }
         (Type::Text, Value::String(text)) => Owned::Text(
-            text.to_str()
-                .map_err(|_| Fault::new(format!("{}: the text is not UTF-8", field.name())))?
-                .as_ref()
+            text_of(text, reading)
+                .ok_or_else(|| Fault::new(format!("{}: the text is not UTF-8", field.name())))?
                 .into(),
         ),
         (Type::Bytes, Value::String(bytes)) => Owned::Bytes(bytes.as_bytes().as_ref().into()),
         (Type::Bytes, Value::Buffer(buffer)) => Owned::Bytes(buffer.to_vec().into()),
-        (Type::Pairs, Value::Table(table)) => Owned::Pairs(pairs_from_lua(field.name(), table)?),
+        (Type::Pairs, Value::Table(table)) => {
+            Owned::Pairs(pairs_from_lua(field.name(), table, reading)?)
+        }
         (Type::Records, Value::Table(table)) => Owned::Records(records_from_lua(field, table)?),
         _ => return Err(wrong(field, value)),
     })
@@ -157,7 +167,11 @@ pub(crate) fn is_none(value: &Value) -> bool {
 }
 
 /// `{ {"name", "value"}, ... }`, `{ name = "value" }`, or a table as [`pairs_to_lua`] makes them: names that were set by key win.
-pub(crate) fn pairs_from_lua(what: &str, table: &Table) -> Result<Vec<(String, String)>, Fault> {
+pub(crate) fn pairs_from_lua(
+    what: &str,
+    table: &Table,
+    reading: Reading,
+) -> Result<Vec<(String, String)>, Fault> {
     let mut pairs: Vec<(String, String)> = Vec::new();
     let bad = |value: &Value| {
         Fault::new(format!(
@@ -168,11 +182,16 @@ pub(crate) fn pairs_from_lua(what: &str, table: &Table) -> Result<Vec<(String, S
     for pair in table.sequence_values::<Value>() {
         match pair? {
             Value::Table(pair) => {
-                check_number(what, pairs.len() + 1)?;
+                if !has_room(what, pairs.len(), reading)? {
+                    break;
+                }
                 let (name, value) = (pair.raw_get::<Value>(1)?, pair.raw_get::<Value>(2)?);
+                if reading == Reading::Lenient && !(may_fit(&name) && may_fit(&value)) {
+                    continue;
+                }
                 pairs.push((
-                    plain_text(&name).ok_or_else(|| bad(&name))?,
-                    plain_text(&value).ok_or_else(|| bad(&value))?,
+                    plain_text(&name, reading).ok_or_else(|| bad(&name))?,
+                    plain_text(&value, reading).ok_or_else(|| bad(&value))?,
                 ));
             }
             other => return Err(bad(&other)),
@@ -189,11 +208,18 @@ pub(crate) fn pairs_from_lua(what: &str, table: &Table) -> Result<Vec<(String, S
             let Value::String(name) = name else {
                 continue;
             };
+            if reading == Reading::Lenient
+                && !(name.as_bytes().len() <= range::MAX_TEXT && may_fit(&value))
+            {
+                continue;
+            }
             let name = name.to_string_lossy();
-            let value = plain_text(&value).ok_or_else(|| bad(&value))?;
+            let value = plain_text(&value, reading).ok_or_else(|| bad(&value))?;
             if !listed.contains(&(name.as_str(), value.as_str())) {
+                if !has_room(what, named.len(), reading)? {
+                    break;
+                }
                 named.push((name, value));
-                check_number(what, named.len())?;
             }
         }
     }
@@ -208,16 +234,35 @@ pub(crate) fn pairs_from_lua(what: &str, table: &Table) -> Result<Vec<(String, S
 /// More pairs than any packet of use has; the same as in the other runtimes.
 const MAX_PAIRS: usize = 10_000;
 
-fn check_number(what: &str, number: usize) -> Result<(), Fault> {
-    if number > MAX_PAIRS {
-        return Err(Fault::new(format!("{what}: more than {MAX_PAIRS}")));
+/// Whether so many pairs leave room for one more.
+fn has_room(what: &str, number: usize, reading: Reading) -> Result<bool, Fault> {
+    match reading {
+        _ if number < MAX_PAIRS => Ok(true),
+        Reading::Lenient => Ok(false),
+        Reading::Exact => Err(Fault::new(format!("{what}: more than {MAX_PAIRS}"))),
     }
-    Ok(())
 }
 
-fn plain_text(value: &Value) -> Option<String> {
+/// Whether this half of a pair is there and not too long. Of what is too long no copy is made: many can be one and the same text.
+fn may_fit(value: &Value) -> bool {
     match value {
-        Value::String(text) => Some(text.to_str().ok()?.as_ref().to_owned()),
+        Value::Nil => false,
+        Value::String(text) => text.as_bytes().len() <= range::MAX_TEXT,
+        _ => true,
+    }
+}
+
+/// The text, if it is one.
+fn text_of(text: &mlua::LuaString, reading: Reading) -> Option<String> {
+    match reading {
+        Reading::Exact => text.to_str().ok().map(|text| text.as_ref().to_owned()),
+        Reading::Lenient => Some(text.to_string_lossy()),
+    }
+}
+
+fn plain_text(value: &Value, reading: Reading) -> Option<String> {
+    match value {
+        Value::String(text) => text_of(text, reading),
         Value::Number(number) => Some(number.to_string()),
         Value::Integer(number) => Some(number.to_string()),
         _ => None,

@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::error::Fault;
 use crate::keep;
 use crate::suggest::hint;
-use crate::value;
+use crate::value::{self, Reading};
 
 /// A verdict made by a script. It can be kept and returned many times.
 #[derive(Debug)]
@@ -132,7 +132,12 @@ pub(crate) struct Told {
 
 /// The changes of `broker.pass { topic = ... }`: every name a field, every value of its type and range, and, where the hook is
 /// known, a field that this hook may change. Besides, what only some verdicts take: `ttl` and `tags`.
-pub(crate) fn told(function: &str, hook: Option<Hook>, table: &Value) -> Result<Told, Fault> {
+pub(crate) fn told(
+    function: &str,
+    hook: Option<Hook>,
+    table: &Value,
+    reading: Reading,
+) -> Result<Told, Fault> {
     let table = match table {
         Value::Nil => return Ok(Told::default()),
         Value::Table(table) => table,
@@ -143,10 +148,11 @@ pub(crate) fn told(function: &str, hook: Option<Hook>, table: &Value) -> Result<
             )));
         }
     };
-    read_table(hook, table).map_err(|fault| Fault::new(format!("{function}: {}", fault.message)))
+    read_table(hook, table, reading)
+        .map_err(|fault| Fault::new(format!("{function}: {}", fault.message)))
 }
 
-fn read_table(hook: Option<Hook>, table: &Table) -> Result<Told, Fault> {
+fn read_table(hook: Option<Hook>, table: &Table, reading: Reading) -> Result<Told, Fault> {
     let mut told = Told::default();
     for entry in table.pairs::<Value, Value>() {
         let (name, new) = entry?;
@@ -172,7 +178,12 @@ fn read_table(hook: Option<Hook>, table: &Table) -> Result<Told, Fault> {
         if let Some(hook) = hook {
             check_may_change(hook.spec(), field)?;
         }
-        told.changes.push((field, value::from_lua(field, &new)?));
+        let new = match reading {
+            Reading::Exact => value::from_lua(field, &new)?,
+            // The broker has the last word on ranges, and leaves out of a refusal what is not within them.
+            Reading::Lenient => value::typed(field, &new, reading)?,
+        };
+        told.changes.push((field, new));
     }
     Ok(told)
 }

@@ -259,6 +259,96 @@ fn no_client_talks_a_script_out_of_its_refusal() {
 }
 
 #[test]
+fn a_refusal_stands_whatever_text_comes_with_it() {
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    for made in ["deny", "disconnect"] {
+        let answer = answer(&format!(
+            "return {{ intercept_publish = function()
+                return broker.{made}(0x87, 'no', {{
+                    server_reference = 'a\\xFF',
+                    user_properties = {{ {{ 'l\\xFF', 'm\\xFF' }}, {{ 'absent', nil }}, {{ 'long', string.rep('x', 65536) }},
+                        ['n\\xFF'] = 'o\\xFF', longer = string.rep('x', 65536) }},
+                }})
+            end }}"
+        ));
+        let refusal = refusal(&answer);
+        assert_eq!(refusal.server_reference, None);
+        assert_eq!(
+            refusal.user_properties,
+            [
+                pair("l\u{FFFD}", "m\u{FFFD}"),
+                pair("n\u{FFFD}", "o\u{FFFD}")
+            ]
+        );
+    }
+    for pairs in [
+        "table.insert(pairs, { 'k', tostring(i) })",
+        "pairs['k' .. i] = 'v'",
+    ] {
+        let answer = answer(&format!(
+            "return {{ intercept_publish = function()
+                local pairs = {{}}
+                for i = 1, 10001 do {pairs} end
+                return broker.deny(0x87, 'no', {{ user_properties = pairs }})
+            end }}"
+        ));
+        assert_eq!(refusal(&answer).user_properties.len(), 10_000);
+    }
+    for tags in ["'\\xFF'", "{ 'user:ann', 'user:\\xFF' }"] {
+        let script = load(&format!(
+            "return {{ authorize_publish = function() return broker.deny(0x87, 'no', {{ ttl = 60, tags = {tags} }}) end }}"
+        ));
+        let answer = call(&script, &EventRecord::new(Hook::AuthorizePublish)).unwrap();
+        assert_eq!(answer.verdict.kind(), VerdictKind::Deny);
+        assert_eq!(answer.keep, None, "nobody could take it back");
+    }
+    for (made, kind) in [
+        ("drop('\\xFF', ", VerdictKind::Drop),
+        ("consume(", VerdictKind::Consume),
+    ] {
+        let answer = answer(&format!(
+            "return {{ intercept_publish = function()
+                return broker.{made}{{ reason_string = 'a\\xFF', response_user_properties = {{ k = '\\xFF' }} }})
+            end }}"
+        ));
+        assert_eq!(answer.verdict.kind(), kind);
+        assert!(
+            answer
+                .changes
+                .contains(&(Field::ReasonString, "a\u{FFFD}".into()))
+        );
+        let pairs = Owned::Pairs(vec![pair("k", "\u{FFFD}")]);
+        assert!(
+            answer
+                .changes
+                .contains(&(Field::ResponseUserProperties, pairs))
+        );
+    }
+}
+
+#[test]
+fn what_lets_a_message_go_on_must_be_text() {
+    for made in ["pass", "accept"] {
+        for (change, words) in [
+            (
+                "reason_string = '\\xFF'",
+                "reason_string: the text is not UTF-8",
+            ),
+            (
+                "user_properties = { k = '\\xFF' }",
+                "user_properties must be",
+            ),
+        ] {
+            let script = load(&format!(
+                "return {{ intercept_publish = function() return broker.{made} {{ {change} }} end }}"
+            ));
+            let error = call(&script, &publish()).unwrap_err();
+            assert!(error.message.contains(words), "{}", error.message);
+        }
+    }
+}
+
+#[test]
 fn a_verdict_can_be_made_once_and_returned_often() {
     let script = load(
         "local NO = broker.deny(0x87, 'never')

@@ -128,11 +128,15 @@ fn what_is_wrong_is_an_error_that_says_so() {
         ),
         (
             "broker.disconnect(0x87, 'x', { ttl = 60 })",
-            "there is no \"ttl\"",
+            "broker.disconnect: disconnect cannot be kept; ttl and tags go with broker.accept and broker.deny",
         ),
         (
             "broker.accept { ttl = -1 }",
             "broker.accept: ttl must be a number of seconds, not negative, got the number -1",
+        ),
+        (
+            "broker.accept { ttl = 60, tags = { 'a', '\\xFF' } }",
+            "broker.accept: tags: the text is not UTF-8",
         ),
         (
             "broker.accept { ttl = '60' }",

@@ -103,27 +103,46 @@ fn not_to_be_kept(spec: &HookSpec, verdict: VerdictKind) -> String {
 /// Leaves out of a refusal what no packet can carry, and the [`hookmq_plugin_api::Keep`] whose tags are no tags: it stands without them.
 pub(super) fn fit(answer: &mut Answer) {
     let refusal = match &mut answer.verdict {
+        Verdict::Pass | Verdict::Accept => return,
         Verdict::Deny(refusal) => {
             answer.keep.take_if(|keep| keep.check().is_err());
-            refusal
+            Some(refusal)
         }
-        Verdict::Disconnect(refusal) | Verdict::Drop(Some(refusal)) => refusal,
-        Verdict::Drop(None) | Verdict::Pass | Verdict::Accept | Verdict::Consume => return,
+        Verdict::Disconnect(refusal) => Some(refusal),
+        Verdict::Drop(refusal) => refusal.as_mut(),
+        Verdict::Consume => None,
     };
-    if let Some(reason) = &mut refusal.reason_string
-        && check_text("", reason).is_err()
-    {
-        let mut shorter = reason.replace('\0', "\u{FFFD}");
-        shorter.truncate(shorter.floor_char_boundary(MAX_STRING));
-        *reason = shorter.into();
+    // What the acknowledgement says instead.
+    answer.changes.retain_mut(|(field, value)| {
+        match value {
+            Owned::Text(text) if *field == Field::ReasonString => shorten(text),
+            Owned::Pairs(pairs) => retain_fitting(pairs),
+            _ => {}
+        }
+        check_value(*field, value).is_ok()
+    });
+    let Some(refusal) = refusal else { return };
+    if let Some(reason) = &mut refusal.reason_string {
+        shorten(reason);
     }
     // Half a name of a server is none.
     refusal
         .server_reference
         .take_if(|name| check_text("", name).is_err());
-    refusal
-        .user_properties
-        .retain(|(name, value)| check_text("", name).is_ok() && check_text("", value).is_ok());
+    retain_fitting(&mut refusal.user_properties);
+}
+
+/// As much of a reason as fits.
+fn shorten(reason: &mut Box<str>) {
+    if check_text("", reason).is_err() {
+        let mut shorter = reason.replace('\0', "\u{FFFD}");
+        shorter.truncate(shorter.floor_char_boundary(MAX_STRING));
+        *reason = shorter.into();
+    }
+}
+
+fn retain_fitting(pairs: &mut Vec<(String, String)>) {
+    pairs.retain(|(name, value)| check_text("", name).is_ok() && check_text("", value).is_ok());
 }
 
 fn check_value(field: Field, value: &Owned) -> Result<(), String> {
@@ -483,6 +502,42 @@ mod tests {
         assert_eq!(reason.len(), MAX_STRING);
         assert_eq!(refusal.server_reference, None);
         assert_eq!(refusal.user_properties, [("a".to_owned(), "b".to_owned())]);
+
+        for verdict in [
+            Verdict::Drop(None),
+            Verdict::Consume,
+            Verdict::Deny(Box::default()),
+        ] {
+            let mut answer = Answer {
+                verdict,
+                changes: vec![
+                    (Field::ReasonCode, Owned::Integer(256)),
+                    (Field::ReasonString, format!("{long}\0").as_str().into()),
+                    (
+                        Field::ResponseUserProperties,
+                        Owned::Pairs(vec![("k".into(), "v".into()), ("nul\0".into(), "".into())]),
+                    ),
+                ],
+                keep: None,
+            };
+            fit(&mut answer);
+            assert_eq!(
+                answer.changes,
+                [
+                    (
+                        Field::ReasonString,
+                        Owned::from("é".repeat(MAX_STRING / 2).as_str())
+                    ),
+                    (
+                        Field::ResponseUserProperties,
+                        Owned::Pairs(vec![("k".into(), "v".into())])
+                    ),
+                ]
+            );
+        }
+        let mut answer = Answer::pass_with(vec![(Field::Qos, Owned::Integer(3))]);
+        fit(&mut answer);
+        assert_eq!(answer.changes.len(), 1, "what lets go on is right or wrong");
 
         let kept = Keep::lasting(Duration::MAX).tagged("a");
         let mut good = Answer::from(Verdict::deny(0x87, "why")).kept(kept);

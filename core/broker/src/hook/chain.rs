@@ -23,7 +23,8 @@ pub trait Subject {
     /// Makes changes that the catalogue allows and whose values fit their fields. All or nothing.
     ///
     /// # Errors
-    /// Why these changes can not be, in words for the log. It counts as a wrong answer ([`Cause::Answer`]).
+    /// Why these changes can not be, in words for the log. It counts as a wrong answer ([`Cause::Answer`]), but for one that ends the
+    /// way here: that stands without them.
     fn apply(&mut self, changes: &[(Field, Owned)]) -> Result<(), String>;
 
     /// One of those who allowed it did so with these tags, see [`hookmq_plugin_api::Keep`].
@@ -407,11 +408,17 @@ impl<'a> Fold<'a> {
         if !counts || answer.changes.is_empty() {
             return Ok(());
         }
-        subject
-            .apply(&answer.changes)
-            .map_err(|why| PluginError::new(Cause::Answer, why))?;
-        self.changed = true;
-        Ok(())
+        match subject.apply(&answer.changes) {
+            Ok(()) => {
+                self.changed = true;
+                Ok(())
+            }
+            Err(why) if matches!(answer.verdict, Verdict::Pass | Verdict::Accept) => {
+                Err(PluginError::new(Cause::Answer, why))
+            }
+            // It stands, and is acknowledged in the usual words.
+            Err(_) => Ok(()),
+        }
     }
 
     /// A chain that went through.

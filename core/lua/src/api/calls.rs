@@ -8,7 +8,7 @@ use crate::args::Arg;
 use crate::context::Context;
 use crate::error::Fault;
 use crate::range::topic_name;
-use crate::value::{pairs_from_lua, reason_code};
+use crate::value::{Reading, pairs_from_lua, reason_code};
 
 pub(super) fn find(name: &str) -> Option<Raw> {
     Some(match name {
@@ -130,7 +130,10 @@ fn outgoing(function: &'static str, value: &Value) -> Result<OutgoingMessage, Fa
     };
     let user_properties = match &user_properties {
         Value::Nil => Vec::new(),
-        value => pairs_from_lua("user_properties", arg("user_properties", value).table()?)?,
+        value => {
+            let table = arg("user_properties", value);
+            pairs_from_lua("user_properties", table.table()?, Reading::Exact)?
+        }
     };
     Ok(OutgoingMessage {
         topic,

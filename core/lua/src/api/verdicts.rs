@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::error::Fault;
 use crate::guard::place_above;
 use crate::keep::{self, TAGS, TTL};
-use crate::value::{pairs_from_lua, reason_code};
+use crate::value::{Reading, pairs_from_lua, reason_code};
 use crate::verdict::{Made, Told, Weight, told, weigh};
 
 /// What `broker.pass()` returns.
@@ -59,16 +59,18 @@ fn changing(
     held: usize,
 ) -> Result<Value, Fault> {
     let hook = context.calling.get().hook;
-    let Told { changes, ttl, tags } = told(function, hook, table)?;
+    let reading = match verdict {
+        Verdict::Drop(_) | Verdict::Consume => Reading::Lenient,
+        _ => Reading::Exact,
+    };
+    let Told { changes, ttl, tags } = told(function, hook, table, reading)?;
     let keep = keep::keep(function, hook, &ttl, &tags)?;
     if keep.is_some() && verdict.kind() != VerdictKind::Accept {
         let what = match verdict.kind() {
             VerdictKind::Pass => "no opinion",
             kind => kind.name(),
         };
-        return Err(Fault::new(format!(
-            "{function}: {what} cannot be kept; ttl and tags go with broker.accept and broker.deny"
-        )));
+        return Err(cannot_be_kept(function, what));
     }
     let weight = held + weigh(&changes) + keep::weigh(keep.as_deref());
     let weight = Weight::of(lua, context, weight)?;
@@ -82,6 +84,12 @@ fn changing(
             weight: Some(weight),
         },
     )
+}
+
+fn cannot_be_kept(function: &str, what: &str) -> Fault {
+    Fault::new(format!(
+        "{function}: {what} cannot be kept; ttl and tags go with broker.accept and broker.deny"
+    ))
 }
 
 fn refused(
@@ -124,6 +132,11 @@ fn deny(lua: &Lua, context: &Context, args: &Args) -> Result<Value, Fault> {
 
 fn disconnect(lua: &Lua, context: &Context, args: &Args) -> Result<Value, Fault> {
     let function = "broker.disconnect";
+    if let [_, _, Value::Table(options), ..] = args
+        && (options.contains_key(TTL)? || options.contains_key(TAGS)?)
+    {
+        return Err(cannot_be_kept(function, "disconnect"));
+    }
     let [user_properties, server_reference] =
         options(function, args).options(["user_properties", "server_reference"])?;
     let refusal = refusal(lua, function, args, &user_properties, &server_reference)?;
@@ -157,7 +170,7 @@ fn refusal(
         Value::Nil => Vec::new(),
         value => {
             let table = arg("user_properties", value);
-            pairs_from_lua("user_properties", table.table()?)?
+            pairs_from_lua("user_properties", table.table()?, Reading::Lenient)?
         }
     };
     // A string that is none is left out, as everything that no packet can carry: the refusal stands without it.

@@ -18,7 +18,7 @@ use crate::error::Fault;
 use crate::plugin::LuaPlugin;
 use crate::settings::LuaSettings;
 use crate::suggest::hint;
-use crate::value::{pairs_to_lua, to_lua, typed, whole_number};
+use crate::value::{Reading, pairs_to_lua, to_lua, typed, whole_number};
 use crate::verdict::refusal;
 
 /// Tests that a file declared: name and body.
@@ -212,7 +212,7 @@ fn set_fields(event: &mut EventRecord, hook: Hook, fields: &Table) -> Result<(),
                     hint(&name, names)
                 ))
             })?;
-        event.set(*field, typed(*field, &value)?);
+        event.set(*field, typed(*field, &value, Reading::Exact)?);
     }
     Ok(())
 }

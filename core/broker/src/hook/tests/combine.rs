@@ -104,16 +104,18 @@ fn reference(hook: Hook, players: &[Player]) -> Outcome {
                 VerdictKind::Drop | VerdictKind::Consume => spec.kind == Kind::Filter,
                 VerdictKind::Deny | VerdictKind::Disconnect => false,
             };
+            // A refusal stands without what does not fit.
+            let refuses = !matches!(verdict, VerdictKind::Pass | VerdictKind::Accept);
             let good = spec.may_answer(*verdict)
                 && match change {
                     Change::None => true,
-                    Change::Qos(to) => *to < 3,
-                    Change::Retain => spec.may_change(Field::Retain) && !used,
+                    Change::Qos(to) => refuses || *to < 3,
+                    Change::Retain => spec.may_change(Field::Retain) && (refuses || !used),
                     Change::ClientId => false,
                 };
             if good {
                 failed = false;
-                if let (true, Change::Qos(to)) = (used, change) {
+                if let (true, Change::Qos(to @ 0..3)) = (used, change) {
                     qos = *to;
                 }
                 match verdict {
