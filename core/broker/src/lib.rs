@@ -10,6 +10,7 @@
 
 mod broker;
 mod client;
+mod delivery;
 mod event;
 mod handle;
 pub mod hook;
@@ -19,11 +20,13 @@ mod net;
 pub mod router;
 mod session;
 pub mod settings;
+pub mod store;
 
 pub use broker::host::PluginHost;
 pub use broker::sessions::DisconnectType;
 pub use broker::stats::StatsView;
 pub use client::ClientInfo;
+pub use delivery::{Delivery, Identifiers};
 pub use handle::{Broker, Handle, PublishError, StartError};
 pub use message::{Message, MessageProperties, Source};
 pub use session::ProtocolError;

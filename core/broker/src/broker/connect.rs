@@ -15,12 +15,12 @@ use parking_lot::Mutex;
 use super::sessions::{Control, DisconnectType, Entry, Kick, State, Subscription};
 use super::{Inner, Turn, reason_of};
 use crate::client::ClientInfo;
+use crate::delivery::Delivery;
 use crate::event::UserPairs;
 use crate::event::connection::{ConnectDraft, SessionDraft, Terms, owned_pairs};
 use crate::event::message::Origin;
 use crate::hook::{Chain, Decision, Explained, Scope};
 use crate::message::{Offer, Source};
-use crate::session::delivery::Delivery;
 use crate::session::sending::Peer;
 use crate::session::{Session, SessionRef};
 

@@ -13,12 +13,12 @@ use hookmq_plugin_api::{Field, Hook, Value};
 use super::route::{Found, Route};
 use super::sessions::Subscription;
 use super::{Inner, Touched, Turn, reason_of};
+use crate::delivery::{Delivery, Identifiers};
 use crate::event::message::{MessageDraft, Origin, PublishAnswer, Receiver};
 use crate::hook::{Chain, Decision, Explained, Scope};
 use crate::message::{Message, Offer, Source};
 use crate::router::{Group, MatchCache, Matches, Readiness};
 use crate::session::SessionRef;
-use crate::session::delivery::{Delivery, Identifiers};
 use crate::session::sending::{DropReason, Offered};
 
 /// What the publisher is told.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use hookmq_mqtt::{QoS, ReasonCode, SubscriptionIdentifier, TopicName};
 
 use super::sessions::Subscription;
+use crate::delivery::Identifiers;
 use crate::router::{Group, Matches};
 use crate::session::SessionRef;
-use crate::session::delivery::Identifiers;
 
 /// Who matches one topic, merged per Session: what a connection remembers.
 #[derive(Debug)]

@@ -25,11 +25,11 @@ use super::packets::{Flow, Protocol};
 use crate::broker::Inner;
 use crate::broker::connect::Gateway;
 use crate::broker::sessions::{DisconnectType, Kick};
+use crate::delivery::Delivery;
 use crate::event::message::{MessageDraft, Origin, Receiver};
 use crate::hook::{Chain, Decision, Scope};
 use crate::message::Offer;
 use crate::session::buffers;
-use crate::session::delivery::Delivery;
 use crate::session::pending::Waiting;
 use crate::session::sending::DropReason;
 

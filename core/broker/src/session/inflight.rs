@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use hookmq_mqtt::{PacketIdentifier, QoS};
 
-use super::delivery::Delivery;
+use crate::delivery::Delivery;
 use crate::message::Message;
 
 /// What the receiver must send next, in the standard's words.

@@ -5,7 +5,6 @@
 
 mod alias;
 pub(crate) mod buffers;
-pub(crate) mod delivery;
 mod inflight;
 pub(crate) mod pending;
 mod received;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use hookmq_mqtt::QoS;
 
-use super::delivery::Delivery;
 use super::settings::QueueFull;
+use crate::delivery::Delivery;
 use crate::message::Message;
 
 /// One waiting message.

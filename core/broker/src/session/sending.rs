@@ -14,10 +14,10 @@ use hookmq_mqtt::{PacketIdentifier, ProtocolVersion, QoS, ReasonCode, codec};
 
 use super::alias::{OutboundAliases, Sent};
 use super::buffers;
-use super::delivery::Delivery;
 use super::inflight::{Awaits, Inflight};
 use super::pending::{Pending, Push, Waiting};
 use super::settings::SessionSettings;
+use crate::delivery::Delivery;
 use crate::message::{Message, Offer};
 
 /// What a Topic Alias beside its Topic Name adds at most: the property, and a byte more for each of two lengths.

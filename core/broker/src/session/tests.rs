@@ -12,10 +12,10 @@ use hookmq_mqtt::{Packet, PacketIdentifier, ProtocolVersion, QoS, ReasonCode, To
 use proptest::prelude::*;
 
 use super::Session;
-use super::delivery::Delivery;
 use super::receiving::Inbound;
 use super::sending::{DropReason, Offered, Peer};
 use super::settings::{QueueFull, SessionSettings};
+use crate::delivery::Delivery;
 use crate::message::{Message, Offer, Source};
 
 /// A small message.

@@ -4,17 +4,17 @@ use hookmq_mqtt::{QoS, SubscriptionIdentifier};
 use smallvec::SmallVec;
 
 /// Subscription Identifiers of all subscriptions that matched [MQTT-3.3.4-3]; most receivers have none or one.
-pub(crate) type Identifiers = SmallVec<[SubscriptionIdentifier; 2]>;
+pub type Identifiers = SmallVec<[SubscriptionIdentifier; 2]>;
 
 /// QoS, RETAIN and identifiers of one receiver's copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Delivery {
+pub struct Delivery {
     /// The lower of the published QoS and the subscription's [MQTT-3.8.4-8].
-    pub(crate) qos: QoS,
+    pub qos: QoS,
     /// RETAIN of the copy [MQTT-3.3.1-8, MQTT-3.3.1-12, MQTT-3.3.1-13].
-    pub(crate) retain: bool,
+    pub retain: bool,
     /// Identifiers to send with it.
-    pub(crate) identifiers: Identifiers,
+    pub identifiers: Identifiers,
 }
 
 impl Delivery {

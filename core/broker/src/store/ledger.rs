@@ -1,0 +1,62 @@
+//! One Session's line to the journal. A Session without one is lost with the broker, and costs nothing here.
+
+use std::sync::Arc;
+
+use hookmq_mqtt::{PacketIdentifier, ReasonCode};
+
+use super::journal::{Journal, Ticket};
+use super::{Change, Durability, Place, Sent, SessionNumber};
+use crate::delivery::Delivery;
+use crate::message::Message;
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub(crate) struct Ledger {
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) session: SessionNumber,
+    /// What SUBACK and the like promise.
+    pub(crate) durability: Durability,
+}
+
+impl Ledger {
+    /// Tells a change of the Session's own.
+    pub(crate) fn push(&self, change: Change) -> Ticket {
+        self.journal.push(change, self.durability)
+    }
+
+    /// A message left the queue for good. Nobody waits for it: at worst it is sent once more after a crash.
+    pub(crate) fn done(&self, place: Place, message: &Arc<Message>, was_sent: bool) {
+        let change = Change::Done(self.session, place, Arc::clone(message), was_sent);
+        self.journal.push(change, Durability::Os);
+    }
+
+    /// A message was sent, or PUBREC has come for it.
+    pub(crate) fn sent(&self, place: Place, sent: Sent) -> Ticket {
+        self.push(Change::Sent(self.session, place, sent))
+    }
+
+    /// A message that joins the queue.
+    pub(crate) fn queued(
+        &self,
+        place: Place,
+        message: &Arc<Message>,
+        delivery: &Delivery,
+    ) -> Change {
+        Change::Queued(self.session, place, Arc::clone(message), delivery.clone())
+    }
+
+    /// A QoS 2 PUBLISH was taken.
+    pub(crate) const fn received(
+        &self,
+        identifier: PacketIdentifier,
+        reason: ReasonCode,
+    ) -> Change {
+        Change::Received(self.session, identifier, reason)
+    }
+
+    /// PUBREL has come.
+    pub(crate) fn released(&self, identifier: PacketIdentifier) {
+        let change = Change::Released(self.session, identifier);
+        self.journal.push(change, Durability::Os);
+    }
+}
