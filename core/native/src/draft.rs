@@ -18,6 +18,8 @@ pub(crate) struct Draft {
     changes: Vec<(Field, Owned)>,
     refusal: Option<Box<Refusal>>,
     keep: Option<Box<Keep>>,
+    /// The first change or tag that does not fit: a refusal stands without it, anything else is spoiled.
+    unfit: Option<String>,
     /// Why the handler says that it failed.
     failure: Option<String>,
     /// The first thing that was wrong.
@@ -53,9 +55,15 @@ impl Draft {
             let field = changeable(spec, number)?;
             wire::check_pointer(value, "a change's value")?;
             // SAFETY: not null and aligned; the rest as the caller says.
-            let value = unsafe { take::value(field, &*value) }?;
-            draft.changes.retain(|(known, _)| *known != field);
-            draft.changes.push((field, value));
+            match unsafe { take::value(field, &*value) } {
+                Ok(value) => {
+                    draft.changes.retain(|(known, _)| *known != field);
+                    draft.changes.push((field, value));
+                }
+                Err(why) => {
+                    draft.unfit.get_or_insert(why);
+                }
+            }
             Ok(())
         });
     }
@@ -63,18 +71,14 @@ impl Draft {
     /// # Safety
     /// So many tags are there, and what they point to.
     pub(crate) unsafe fn keep(&mut self, ttl_ms: u64, tags: *const Bytes, count: usize) {
-        self.try_to(|draft| {
-            // SAFETY: as the caller says.
-            let tags = unsafe { wire::items(tags, count, "its tags", Keep::MAXIMUM_TAGS) }?;
-            let mut keep = Keep::lasting(Duration::from_millis(ttl_ms));
-            for tag in tags {
-                // SAFETY: as the caller says.
-                keep = keep.tagged(unsafe { wire::text(*tag, "a tag") }?);
+        // SAFETY: as the caller says.
+        match unsafe { read_keep(ttl_ms, tags, count) } {
+            Ok(keep) => self.keep = Some(Box::new(keep)),
+            Err(why) => {
+                self.keep = None;
+                self.unfit.get_or_insert(why);
             }
-            // Whether the tags are tags is judged with the verdict: a refusal stands without them.
-            draft.keep = Some(Box::new(keep));
-            Ok(())
-        });
+        }
     }
 
     /// # Safety
@@ -107,6 +111,9 @@ impl Draft {
                 "it returned {returned}, which is no verdict: -2 to 5 are"
             ))
         })?;
+        if let (VerdictKind::Pass | VerdictKind::Accept, Some(why)) = (kind, self.unfit) {
+            return Err(wrong(why));
+        }
         check_verdict(spec, kind).map_err(wrong)?;
         let keeps = self.keep.is_none() || spec.may_keep(kind);
         if !keeps {
@@ -128,6 +135,21 @@ impl Draft {
     }
 }
 
+/// Whether the tags are tags is judged with the verdict.
+///
+/// # Safety
+/// As [`Draft::keep`].
+unsafe fn read_keep(ttl_ms: u64, tags: *const Bytes, count: usize) -> Result<Keep, String> {
+    // SAFETY: as the caller says.
+    let tags = unsafe { wire::items(tags, count, "its tags", Keep::MAXIMUM_TAGS) }?;
+    let mut keep = Keep::lasting(Duration::from_millis(ttl_ms));
+    for tag in tags {
+        // SAFETY: as the caller says.
+        keep = keep.tagged(unsafe { wire::text(*tag, "a tag") }?);
+    }
+    Ok(keep)
+}
+
 /// # Safety
 /// As [`Draft::refuse`].
 unsafe fn read_refusal(refusal: *const Lent) -> Result<Refusal, String> {
@@ -139,14 +161,19 @@ unsafe fn read_refusal(refusal: *const Lent) -> Result<Refusal, String> {
     // SAFETY: as the caller says.
     unsafe {
         let optional = |bytes, what| -> Result<Option<Box<str>>, String> {
-            let text = wire::text(bytes, what)?;
+            let text = wire::words(bytes, what)?;
             Ok((!text.is_empty()).then(|| text.into()))
         };
+        // A name that is no text is none.
+        let name = wire::bytes(lent.server_reference, "server_reference")?;
         Ok(Refusal {
             reason_code,
             reason_string: optional(lent.reason_string, "reason_string")?,
-            server_reference: optional(lent.server_reference, "server_reference")?,
-            user_properties: take::pairs(
+            server_reference: std::str::from_utf8(name)
+                .ok()
+                .filter(|name| !name.is_empty())
+                .map(Into::into),
+            user_properties: take::words(
                 lent.user_properties,
                 lent.user_property_count,
                 "user_properties",

@@ -86,18 +86,42 @@ pub(crate) unsafe fn pairs(
     what: &str,
 ) -> Result<Vec<(String, String)>, String> {
     // SAFETY: as the caller says.
+    unsafe { read_pairs(at, count, what, |text| Ok(wire::text(text, what)?.into())) }
+}
+
+/// User Properties of a refusal, which stands without what does not fit. So many that nobody meant it are none: they may not be there.
+///
+/// # Safety
+/// As [`value`].
+pub(crate) unsafe fn words(
+    at: *const Pair,
+    count: usize,
+    what: &str,
+) -> Result<Vec<(String, String)>, String> {
+    if count > MAX_PAIRS {
+        return Ok(Vec::new());
+    }
+    // SAFETY: as the caller says.
+    unsafe {
+        read_pairs(at, count, what, |text| {
+            Ok(wire::words(text, what)?.into_owned())
+        })
+    }
+}
+
+/// # Safety
+/// As [`value`].
+unsafe fn read_pairs(
+    at: *const Pair,
+    count: usize,
+    what: &str,
+    read: impl Fn(abi::Bytes) -> Result<String, String>,
+) -> Result<Vec<(String, String)>, String> {
+    // SAFETY: as the caller says.
     let pairs = unsafe { wire::items(at, count, what, MAX_PAIRS) }?;
     pairs
         .iter()
-        .map(|pair| {
-            // SAFETY: as the caller says.
-            unsafe {
-                Ok((
-                    wire::text(pair.name, what)?.to_owned(),
-                    wire::text(pair.value, what)?.to_owned(),
-                ))
-            }
-        })
+        .map(|pair| Ok((read(pair.name)?, read(pair.value)?)))
         .collect()
 }
 

@@ -1,5 +1,6 @@
 //! Reading what a library points to: sizes, nulls, alignment and UTF-8 are checked, that the memory is there is believed.
 
+use std::borrow::Cow;
 use std::mem::{MaybeUninit, size_of};
 use std::{ptr, slice, str};
 
@@ -10,6 +11,9 @@ use hookmq_plugin_api::abi::{
 
 /// The longest text or binary that can come: MQTT's longest packet [MQTT-1.5.5-1].
 const MAX_LEN: usize = 268_435_455;
+
+/// The longest text that a packet can carry [MQTT-1.5.4].
+const MAX_STRING: usize = 65_535;
 
 /// A struct that begins with its size in bytes.
 ///
@@ -109,6 +113,21 @@ pub(crate) unsafe fn text<'a>(from: Bytes, what: &str) -> Result<&'a str, String
         let shown = rest.get(..8).unwrap_or(rest);
         format!("{what} is not UTF-8: byte {start} begins {shown:02x?}")
     })
+}
+
+/// Words of a refusal, whatever bytes they are: U+FFFD stands for what is not UTF-8. Of what is too long for any packet there is one
+/// byte too much; the broker cuts it or leaves it out.
+///
+/// # Errors
+/// As [`bytes`].
+///
+/// # Safety
+/// As [`bytes`].
+pub(crate) unsafe fn words<'a>(from: Bytes, what: &str) -> Result<Cow<'a, str>, String> {
+    // SAFETY: as the caller says.
+    let bytes = unsafe { bytes(from, what) }?;
+    let start = bytes.get(..=MAX_STRING).unwrap_or(bytes);
+    Ok(String::from_utf8_lossy(start))
 }
 
 /// Some items.

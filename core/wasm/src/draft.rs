@@ -12,6 +12,8 @@ pub(crate) struct Draft {
     pub(crate) changes: Vec<(Field, Owned)>,
     pub(crate) refusal: Option<Box<Refusal>>,
     pub(crate) keep: Option<Box<Keep>>,
+    /// The first change or tag that is no text: a refusal stands without it, anything else is spoiled.
+    unfit: Option<String>,
     /// Why the guest says that it failed.
     pub(crate) failure: Option<String>,
 }
@@ -23,6 +25,7 @@ impl Draft {
         self.changes.is_empty()
             && self.refusal.is_none()
             && self.keep.is_none()
+            && self.unfit.is_none()
             && self.failure.is_none()
     }
 
@@ -30,6 +33,11 @@ impl Draft {
     pub(crate) fn change(&mut self, field: Field, value: Owned) {
         self.changes.retain(|(known, _)| *known != field);
         self.changes.push((field, value));
+    }
+
+    /// Notes that a part of the answer is not as it should be; the first reason is told.
+    pub(crate) fn spoil(&mut self, why: String) {
+        self.unfit.get_or_insert(why);
     }
 
     /// The answer with this verdict; the draft is empty afterwards.
@@ -41,6 +49,10 @@ impl Draft {
         let changes = std::mem::take(&mut self.changes);
         let refusal = self.refusal.take();
         let keep = self.keep.take();
+        let unfit = self.unfit.take();
+        if let (VerdictKind::Pass | VerdictKind::Accept, Some(why)) = (verdict, unfit) {
+            return Err(Fault::answer(why));
+        }
         if verdict == VerdictKind::Pass && keep.is_none() {
             return Ok(Answer::pass_with(changes));
         }

@@ -165,7 +165,9 @@ fn pointers_into_nowhere_end_the_call() {
             let loaded = load(&imports(guest()).call(&format!("{body} i32.const 0")).wat());
             let (cause, message) = loaded.failure(&publish(), BUDGET);
             assert_eq!(cause, Cause::Answer, "{body}\n{message}");
-            assert!(message.contains(", in call"), "{message}");
+            // Of a list that is too long it is told when the answer is complete.
+            let is_long = message.contains("at most 10000 are taken");
+            assert!(is_long || message.contains(", in call"), "{message}");
             let state = loaded.host.state.lock();
             assert!(state.published.is_empty() && state.kv.is_empty() && state.tags.is_empty());
             n_calls += 1;

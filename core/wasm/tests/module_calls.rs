@@ -231,6 +231,80 @@ fn every_verdict_arrives_with_its_refusal() {
 }
 
 #[test]
+fn a_refusal_stands_whatever_text_comes_with_it() {
+    let text = "a\u{FFFD}(";
+    // "a", two bytes that are no UTF-8, and "(" again and again: as a reason, a server, a property and a tag.
+    let guest = |hook, outcome: i32, body: &str| {
+        let guest = Guest::new(hook, &[])
+            .import("hookmq", "answer_refuse", "(param i32)")
+            .import("hookmq", "answer_change", "(param i32 i32)")
+            .import("hookmq", "answer_keep", "(param i64 i32 i32)")
+            .data(4_000, "a\\c3(")
+            .words(DATA, &[32, 0x97, 4_000, 3, 4_000, 3, 4_016, 1])
+            .words(DATA + 32, &[32, 0x97, 0, 0, 0, 0, 65_536, 10_001])
+            .words(4_016, &[4_000, 3, 4_000, 3])
+            // A change of a text, and one of pairs.
+            .words(4_032, &[3, 0, 4_000, 3])
+            .words(4_048, &[5, 0, 65_536, 10_001])
+            .words(4_064, &[4_000, 3])
+            .call(&format!("{body} i32.const {outcome}"));
+        load(&guest.wat())
+    };
+    let refusal = Box::new(Refusal {
+        reason_code: 0x97,
+        reason_string: Some(text.into()),
+        user_properties: vec![(text.into(), text.into())],
+        ..Refusal::default()
+    });
+    let refuse = "(call $answer_refuse (i32.const 2048))";
+    let change = format!(
+        "(call $answer_change (i32.const {}) (i32.const 4032)) (call $answer_change (i32.const {}) (i32.const 4048))",
+        Field::ContentType as u32,
+        Field::UserProperties as u32
+    );
+    for (outcome, body, expected) in [
+        (2, refuse, Verdict::Deny(refusal.clone())),
+        (3, refuse, Verdict::Drop(Some(refusal.clone()))),
+        (5, refuse, Verdict::Disconnect(refusal)),
+        (2, &*change, Verdict::Deny(Box::default())),
+        (4, &*change, Verdict::Consume),
+    ] {
+        let loaded = guest(Hook::InterceptPublish, outcome, body);
+        for _ in 0..2 {
+            assert_eq!(loaded.call(&publish()), Ok(expected.clone().into()));
+        }
+    }
+    let many = "(call $answer_refuse (i32.const 2080))";
+    let answer = guest(Hook::InterceptPublish, 2, many).call(&publish());
+    let Ok(Verdict::Deny(refusal)) = answer.map(|answer| answer.verdict) else {
+        panic!("it is no deny");
+    };
+    assert_eq!(refusal.user_properties.len(), 10_000);
+    for outcome in [0, 1] {
+        let (cause, message) =
+            guest(Hook::InterceptPublish, outcome, &change).failure(&publish(), BUDGET);
+        assert_eq!(cause, Cause::Answer);
+        assert!(
+            message.contains("content_type: the text is not UTF-8"),
+            "{message}"
+        );
+    }
+    for (n_tags, expected) in [
+        (1, "answer_keep: the text is not UTF-8"),
+        (10_001, "10001 items"),
+    ] {
+        let keep =
+            format!("(call $answer_keep (i64.const 9) (i32.const 4064) (i32.const {n_tags}))");
+        let event = EventRecord::new(Hook::AuthorizePublish);
+        let denied = guest(Hook::AuthorizePublish, 2, &keep).call(&event);
+        assert_eq!(denied, Ok(Verdict::Deny(Box::default()).into()), "not kept");
+        let (cause, message) = guest(Hook::AuthorizePublish, 1, &keep).failure(&event, BUDGET);
+        assert_eq!(cause, Cause::Answer);
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
 fn a_gate_s_answer_can_be_kept() {
     let keep = "(call $answer_keep (i64.const 5000) (i32.const 4048) (i32.const 1))";
     let event = EventRecord::new(Hook::AuthorizePublish);

@@ -88,6 +88,20 @@ cases["reason 0, which leaves it to the broker"] = function() return broker.deny
 -- case: reason string of 1 MB -> answered
 cases["reason string of 1 MB"] = function() return broker.deny(0x87, string.rep("x", 1000000)) end
 
+-- case: refusal with words that are no text -> answered
+cases["refusal with words that are no text"] = function()
+  return broker.deny(0x87, "\xff", { user_properties = { ["\xff"] = "\xff", { "\xff" } }, server_reference = "\xff" })
+end
+
+-- case: refusal with too many words -> answered
+cases["refusal with too many words"] = function()
+  local words = {}
+  for i = 1, 20000 do
+    words[i] = { "k", "v" }
+  end
+  return broker.deny(0x87, "no", { user_properties = words })
+end
+
 -- case: user properties of numbers -> answered
 cases["user properties of numbers"] = function()
   return broker.pass { user_properties = { { 1, 2 } } }

@@ -57,6 +57,16 @@
 (data (i32.const 1024) "\30\00\00\00\e7\03\00\00")
 (func $case (result i32) (call $answer_refuse (i32.const 1024)) (i32.const 2))
 
+;; case: refusal with a reason that is no text -> answered
+(data (i32.const 1024) "\20\00\00\00\87\00\00\00\00\05\00\00\02\00\00\00")
+(data (i32.const 1280) "\ff\fe")
+(func $case (result i32) (call $answer_refuse (i32.const 1024)) (i32.const 2))
+
+;; case: refusal with a change that is no text -> answered
+(data (i32.const 1024) "\03\00\00\00\00\00\00\00\00\05\00\00\02\00\00\00")
+(data (i32.const 1280) "\ff\fe")
+(func $case (result i32) (call $answer_change (i32.const {{topic}}) (i32.const 1024)) (i32.const 2))
+
 ;; case: four billion tags -> answer
 (func $case (result i32) (call $answer_keep (i64.const 1000) (i32.const 1024) (i32.const -1)) (i32.const 0))
 

@@ -1,6 +1,7 @@
 //! The functions that a core module can import: what they read from its memory and write to it. The list with every parameter is
 //! [`hookmq_plugin_api::abi::imports`].
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use hookmq_plugin_api::{Field, Grant, Grants, Keep, LogLevel, Owned, Refusal, Type};
@@ -154,19 +155,21 @@ fn refuse(mut caller: Caller<'_, State>, at: u32) -> Result<()> {
 
 fn refusal(memory: &[u8], at: u32) -> Result<Refusal, Fault> {
     let what = "answer_refuse";
-    let mut reader = Reader::new(memory);
+    let mut reader = Reader::lenient(memory);
     reader.sized(what, at, size::REFUSAL)?;
     let reason_code = reader.u32(what, at + 4)?;
     let reason_code = u8::try_from(reason_code)
         .map_err(|_| Fault::answer(format!("{what}: {reason_code} is no Reason Code")))?;
-    let some = |text: &str| (!text.is_empty()).then(|| text.into());
-    let reason_string = some(reader.text("reason_string", at + 8)?);
-    let server_reference = some(reader.text("server_reference", at + 16)?);
+    let some = |text: Cow<'_, str>| (!text.is_empty()).then(|| text.into());
+    let reason_string = some(reader.words("reason_string", at + 8)?);
+    // A name that is no text is none.
+    let name = reader.bytes("server_reference", at + 16)?;
+    let server_reference = str::from_utf8(name).ok().map(Cow::Borrowed).and_then(some);
     let (pairs, count) = (reader.u32(what, at + 24)?, reader.u32(what, at + 28)?);
     let user_properties = reader.pairs("user_properties", pairs, count)?;
     // It came to the end of the struct later than the others.
     let place = if reader.u32(what, at)? >= size::REFUSAL + 8 {
-        some(reader.text("place", at + size::REFUSAL)?)
+        some(reader.words("place", at + size::REFUSAL)?)
     } else {
         None
     };
@@ -184,27 +187,33 @@ fn change(mut caller: Caller<'_, State>, field: u32, value: u32) -> Result<()> {
     let field = field_of("answer_change", field).map_err(fault)?;
     let spec = state.spec.ok_or_else(|| no_event("answer_change"))?;
     changeable(spec, field).map_err(fault)?;
-    let value = Reader::new(memory)
-        .value(field.name(), value)
-        .map_err(fault)?;
+    let mut reader = Reader::lenient(memory);
+    let value = reader.value(field.name(), value).map_err(fault)?;
     // C has one way to write bytes and texts; what the field is decides.
     let value = match (field.spec().kind, value) {
         (Type::Bytes, Owned::Text(text)) => Owned::Bytes(text.into_boxed_bytes()),
         (_, value) => value,
     };
     check_type(field, &value).map_err(fault)?;
-    state.draft.change(field, value);
+    match reader.unfit() {
+        None => state.draft.change(field, value),
+        Some(why) => state.draft.spoil(why),
+    }
     Ok(())
 }
 
 fn keep(mut caller: Caller<'_, State>, ttl_ms: u64, tags: u32, count: u32) -> Result<()> {
     let (memory, state) = parts(&mut caller)?;
-    state.draft.keep = Some(Box::new(Keep {
-        ttl: Duration::from_millis(ttl_ms),
-        tags: Reader::new(memory)
-            .texts("answer_keep", tags, count)
-            .map_err(fault)?,
-    }));
+    let mut reader = Reader::lenient(memory);
+    let tags = reader.texts("answer_keep", tags, count).map_err(fault)?;
+    state.draft.keep = None;
+    match reader.unfit() {
+        None => {
+            let ttl = Duration::from_millis(ttl_ms);
+            state.draft.keep = Some(Box::new(Keep { ttl, tags }));
+        }
+        Some(why) => state.draft.spoil(why),
+    }
     Ok(())
 }
 

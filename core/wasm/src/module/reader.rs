@@ -1,5 +1,7 @@
 //! Reads what a guest hands over. Every address and length is the guest's word and is checked against its memory.
 
+use std::borrow::Cow;
+
 use hookmq_plugin_api::abi::tag;
 use hookmq_plugin_api::field::FIELDS;
 use hookmq_plugin_api::{Field, Owned, Record};
@@ -14,10 +16,17 @@ const MAX_RECORDS: u32 = 100_000;
 /// The same of a record's parts: more than any record has fields.
 const MAX_PARTS: u32 = 64;
 
+/// The longest text that a packet can carry [MQTT-1.5.4].
+const MAX_STRING: usize = 65_535;
+
 /// A guest's memory for the length of one host call. What is copied out of it is counted: a thousand pairs may name one long text.
 pub(super) struct Reader<'a> {
     memory: &'a [u8],
     left: usize,
+    /// What is no UTF-8 is read with U+FFFD for it, and what does not fit is left out.
+    is_lenient: bool,
+    /// What was not as it should be, for a lenient reader: the first of it.
+    unfit: Option<String>,
 }
 
 impl<'a> Reader<'a> {
@@ -26,7 +35,22 @@ impl<'a> Reader<'a> {
         Self {
             left: memory.len(),
             memory,
+            is_lenient: false,
+            unfit: None,
         }
+    }
+
+    /// For what a refusal comes with: it stands, whatever text that is.
+    pub(super) fn lenient(memory: &'a [u8]) -> Self {
+        Self {
+            is_lenient: true,
+            ..Self::new(memory)
+        }
+    }
+
+    /// Why what was read is not all that the guest handed over, if so.
+    pub(super) fn unfit(self) -> Option<String> {
+        self.unfit
     }
 
     pub(super) fn slice(&self, what: &str, at: u32, len: u32) -> Result<&'a [u8], Fault> {
@@ -93,12 +117,31 @@ impl<'a> Reader<'a> {
 
     /// The same as text.
     pub(super) fn text(&mut self, what: &str, at: u32) -> Result<&'a str, Fault> {
-        utf8(what, self.bytes(what, at)?)
+        utf8(what, self.bytes(what, at)?).map_err(Fault::answer)
+    }
+
+    /// The same as words: of a lenient reader, no error if it is no UTF-8. Of what is too long for any packet there is one byte too
+    /// much; the broker cuts it or leaves it out.
+    pub(super) fn words(&mut self, what: &str, at: u32) -> Result<Cow<'a, str>, Fault> {
+        if !self.is_lenient {
+            return self.text(what, at).map(Cow::Borrowed);
+        }
+        let (data, len) = self.bytes_at(what, at)?;
+        let bytes = self.slice(what, data, len)?;
+        let bytes = bytes.get(..=MAX_STRING).unwrap_or(bytes);
+        self.count(what, bytes.len())?;
+        Ok(match utf8(what, bytes) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(why) => {
+                self.unfit.get_or_insert(why);
+                String::from_utf8_lossy(bytes)
+            }
+        })
     }
 
     pub(super) fn maybe_text(&mut self, what: &str, at: u32) -> Result<Option<&'a str>, Fault> {
         self.maybe_bytes(what, at)?
-            .map(|bytes| utf8(what, bytes))
+            .map(|bytes| utf8(what, bytes).map_err(Fault::answer))
             .transpose()
     }
 
@@ -106,7 +149,7 @@ impl<'a> Reader<'a> {
     pub(super) fn str(&mut self, what: &str, at: u32, len: u32) -> Result<&'a str, Fault> {
         let bytes = self.slice(what, at, len)?;
         self.count(what, bytes.len())?;
-        utf8(what, bytes)
+        utf8(what, bytes).map_err(Fault::answer)
     }
 
     fn count(&mut self, what: &str, len: usize) -> Result<(), Fault> {
@@ -124,9 +167,7 @@ impl<'a> Reader<'a> {
         each: u32,
     ) -> Result<(), Fault> {
         if count > most {
-            return Err(Fault::answer(format!(
-                "{what}: {count} items, and at most {most} are taken"
-            )));
+            return Err(Fault::answer(too_many(what, count, most)));
         }
         let len = count.saturating_mul(each);
         self.slice(what, at, len)?;
@@ -140,12 +181,13 @@ impl<'a> Reader<'a> {
         at: u32,
         count: u32,
     ) -> Result<Vec<(String, String)>, Fault> {
+        let count = self.fitting(what, count);
         self.items(what, at, (count, MAX_PAIRS), size::PAIR)?;
         (0..count)
             .map(|index| {
                 let at = at + index * size::PAIR;
-                let name = self.text(what, at)?.to_owned();
-                let value = self.text(what, at + size::BYTES)?.to_owned();
+                let name = self.words(what, at)?.into_owned();
+                let value = self.words(what, at + size::BYTES)?.into_owned();
                 Ok((name, value))
             })
             .collect()
@@ -158,10 +200,21 @@ impl<'a> Reader<'a> {
         at: u32,
         count: u32,
     ) -> Result<Vec<Box<str>>, Fault> {
+        let count = self.fitting(what, count);
         self.items(what, at, (count, MAX_PAIRS), size::BYTES)?;
         (0..count)
-            .map(|index| Ok(self.text(what, at + index * size::BYTES)?.into()))
+            .map(|index| Ok(self.words(what, at + index * size::BYTES)?.into()))
             .collect()
+    }
+
+    /// So many items of a list are read: of a lenient reader no more than are taken.
+    fn fitting(&mut self, what: &str, count: u32) -> u32 {
+        if count <= MAX_PAIRS || !self.is_lenient {
+            return count;
+        }
+        self.unfit
+            .get_or_insert_with(|| too_many(what, count, MAX_PAIRS));
+        MAX_PAIRS
     }
 
     /// A `Value` struct.
@@ -177,7 +230,7 @@ impl<'a> Reader<'a> {
             tag::NIL => Owned::Nil,
             tag::BOOL => Owned::Bool(self.i64(what, body)? != 0),
             tag::INTEGER => Owned::Integer(self.i64(what, body)?),
-            tag::TEXT => Owned::Text(self.text(what, body)?.into()),
+            tag::TEXT => Owned::Text(self.words(what, body)?.into()),
             tag::BYTES => Owned::Bytes(self.bytes(what, body)?.into()),
             tag::PAIRS => {
                 let (items, count) = self.bytes_at(what, body)?;
@@ -214,14 +267,18 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn utf8<'a>(what: &str, bytes: &'a [u8]) -> Result<&'a str, Fault> {
+fn utf8<'a>(what: &str, bytes: &'a [u8]) -> Result<&'a str, String> {
     std::str::from_utf8(bytes).map_err(|error| {
-        Fault::answer(format!(
+        format!(
             "{what}: the text is not UTF-8, from byte {} of {}",
             error.valid_up_to(),
             bytes.len()
-        ))
+        )
     })
+}
+
+fn too_many(what: &str, count: u32, most: u32) -> String {
+    format!("{what}: {count} items, and at most {most} are taken")
 }
 
 /// The field of a number.
