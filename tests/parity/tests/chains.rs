@@ -89,7 +89,7 @@ fn chain() -> impl Strategy<Value = Vec<Player>> {
 type Outcome = (VerdictKind, i64, Vec<(usize, i64)>);
 
 /// The rule: a gate asks until one denies, and a deny wins over an accept; a filter folds until one ends the chain; nothing of a wrong
-/// answer counts, and a failure counts as the plugin's `on_error` or the hook's.
+/// answer counts, and a failure counts as the plugin's `on_error` or the hook's. What ends the chain stands without what does not fit.
 fn reference(hook: Hook, players: &[Player]) -> Outcome {
     let spec = hook.spec();
     let mut order: Vec<&Player> = players.iter().collect();
@@ -102,8 +102,8 @@ fn reference(hook: Hook, players: &[Player]) -> Outcome {
         let is_used = goes_on || spec.kind == Kind::Filter;
         let is_right = !player.raises
             && spec.may_answer(player.verdict)
-            && player.qos.is_none_or(|qos| qos < 3)
-            && !(player.retain && (is_used || !spec.may_change(Field::Retain)));
+            && (!goes_on || player.qos.is_none_or(|qos| qos < 3))
+            && !(player.retain && (goes_on || !spec.may_change(Field::Retain)));
         if !is_right {
             match player.on_error.unwrap_or(spec.on_error) {
                 OnError::Pass => continue,
@@ -113,7 +113,11 @@ fn reference(hook: Hook, players: &[Player]) -> Outcome {
                 OnError::Deny => return (VerdictKind::Drop, qos, asked),
             }
         }
-        qos = player.qos.filter(|_| is_used).unwrap_or(qos);
+        // The subject takes all changes or, with `retain`, none.
+        let taken = player
+            .qos
+            .filter(|qos| is_used && !player.retain && *qos < 3);
+        qos = taken.unwrap_or(qos);
         accepted |= player.verdict == VerdictKind::Accept;
         if !goes_on {
             return (player.verdict, qos, asked);

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use hookmq_plugin_api::Cause;
 
+use super::offenders::{self, Offenders};
+
 /// How soon a breaker opens and how long it stays open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BreakerSettings {
@@ -79,6 +81,9 @@ pub(super) enum Turn {
 /// See the module's words.
 #[derive(Debug)]
 pub(super) struct Breaker {
+    /// Those who are kept from it one by one.
+    pub(super) offenders: Offenders,
+    open_for: Duration,
     failures_to_open: u32,
     open_for_ms: u64,
     /// Consecutive failures while closed.
@@ -91,6 +96,8 @@ pub(super) struct Breaker {
 impl Breaker {
     pub(super) fn new(settings: BreakerSettings) -> Self {
         Self {
+            offenders: Offenders::default(),
+            open_for: settings.open_for,
             failures_to_open: settings.failures.max(1),
             open_for_ms: u64::try_from(settings.open_for.as_millis())
                 .unwrap_or(u64::MAX)
@@ -98,6 +105,11 @@ impl Breaker {
             failures: AtomicU32::new(0),
             until: AtomicU64::new(0),
         }
+    }
+
+    /// How long a client owes for a failed call that had this time.
+    pub(super) fn span_ms(&self, budget: Duration) -> u64 {
+        offenders::span_ms(self.open_for, budget)
     }
 
     /// Whether a call may be made; `now_ms` is only asked while the breaker is not closed.

@@ -12,8 +12,9 @@ use super::answer;
 use super::breaker::Permit;
 use super::decision::Decision;
 use super::metrics::HookMetrics;
+use super::offenders;
 use super::scope::Scope;
-use super::seat::{self, Seat};
+use super::seat::{self, Seat, Shut};
 
 /// What a gate, filter or supply is about: read through the event, changed by valid answers.
 pub trait Subject {
@@ -215,7 +216,7 @@ impl Chain {
                 for seat in seats.by_ref() {
                     let end = match fold.admit(seat, subject) {
                         Admission::Filtered => continue,
-                        Admission::Open => seat.policy(breaker_open()),
+                        Admission::Shut(why) => seat.policy(why.error()),
                         Admission::Call(permit) => {
                             called = Some((seat, permit));
                             let started = seat.starts();
@@ -252,7 +253,7 @@ impl Chain {
         for seat in self.seats(hook) {
             let end = match fold.admit(seat, subject) {
                 Admission::Filtered => continue,
-                Admission::Open => seat.policy(breaker_open()),
+                Admission::Shut(why) => seat.policy(why.error()),
                 Admission::Call(permit) => {
                     let outcome = if seat.awaits {
                         let record = seat.record(subject.event());
@@ -275,25 +276,17 @@ const fn bit(hook: Hook) -> u64 {
     1 << hook as u8
 }
 
-#[cold]
-pub(super) fn breaker_open() -> PluginError {
-    PluginError::new(
-        Cause::Unavailable,
-        "the breaker is open after repeated failures",
-    )
-}
-
 /// Whether a plugin is asked.
 enum Admission {
     Filtered,
-    Open,
+    Shut(Shut),
     Call(Permit),
 }
 
 /// The answers so far.
 pub(super) struct Fold<'a> {
     kind: Kind,
-    scope: &'a Scope<'a>,
+    pub(super) scope: &'a Scope<'a>,
     /// Something was changed, so filters look at the event instead of the scope.
     pub(super) changed: bool,
     pub(super) accepted: bool,
@@ -329,7 +322,10 @@ impl<'a> Fold<'a> {
     #[inline]
     fn admit(&self, seat: &Seat, subject: &dyn Subject) -> Admission {
         if self.admits(seat, subject) {
-            seat.enter().map_or(Admission::Open, Admission::Call)
+            match seat.enter_for(self.scope, || subject.event()) {
+                Ok(permit) => Admission::Call(permit),
+                Err(why) => Admission::Shut(why),
+            }
         } else {
             Admission::Filtered
         }
@@ -391,6 +387,9 @@ impl<'a> Fold<'a> {
                 }
             }
             Err(error) => {
+                if offenders::costs(error.cause) {
+                    seat.blame(self.scope, subject.event());
+                }
                 seat.failed(permit, &error, self.scope.client_id);
                 seat.policy(error)
             }

@@ -54,7 +54,7 @@ fn write_all(metrics: &[HookMetrics], out: &mut String) -> fmt::Result {
         (
             "short_circuited_total",
             "counter",
-            "Not asked, because the breaker was open.",
+            "Not asked: the breaker was open, or what this client sent had cost too much time.",
             |seen| seen.short_circuited,
         ),
         (

@@ -5,7 +5,7 @@ use hookmq_plugin_api::{Answer, Event, FieldSet, Hook, PluginError, Verdict};
 
 use super::answer;
 use super::breaker::Permit;
-use super::chain::{Chain, Fold, Subject, breaker_open};
+use super::chain::{Chain, Fold, Subject};
 use super::decision::Decision;
 use super::kept::KeptAnswer;
 use super::key::Watched;
@@ -106,9 +106,9 @@ impl Fold<'_> {
                 return Step::Over(end);
             }
         }
-        match seat.enter() {
-            Some(permit) => Step::Call(Call { permit, moment }),
-            None => Step::Over(seat.policy(breaker_open())),
+        match seat.enter_for(self.scope, || subject.event()) {
+            Ok(permit) => Step::Call(Call { permit, moment }),
+            Err(why) => Step::Over(seat.policy(why.error())),
         }
     }
 

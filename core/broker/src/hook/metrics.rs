@@ -202,7 +202,7 @@ pub struct HookMetrics {
     pub errors: [u64; N_CAUSES],
     /// Not asked, because its filter does not admit it.
     pub filtered: u64,
-    /// Not asked, because the breaker was open.
+    /// Not asked, because the breaker was open, or for this client it had failed too often.
     pub short_circuited: u64,
     /// Synchronous calls that were timed and took longer than the budget. Of hot hooks one call in [`SAMPLED_ONE_IN`] is timed.
     pub slow: u64,

@@ -18,6 +18,7 @@ mod key;
 mod kv;
 mod metrics;
 mod notices;
+mod offenders;
 mod quiet;
 mod registration;
 mod scope;

@@ -19,6 +19,7 @@ use super::kept::Kept;
 use super::metrics::{HookMetrics, Metrics};
 use super::notices::Lane;
 use super::quiet::Quiet;
+use super::scope::Scope;
 use super::stall::Pace;
 
 /// See the module's words.
@@ -56,6 +57,7 @@ pub(super) struct Account {
     errors: Quiet,
     slow: Quiet,
     full: Quiet,
+    offenders: Quiet,
 }
 
 impl Account {
@@ -65,6 +67,7 @@ impl Account {
             errors: Quiet::default(),
             slow: Quiet::default(),
             full: Quiet::default(),
+            offenders: Quiet::default(),
         }
     }
 }
@@ -78,6 +81,31 @@ pub(super) fn sized(fields: FieldSet) -> Box<[Field]> {
         .collect()
 }
 
+/// Why a plugin is not asked, although it listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shut {
+    /// The breaker is open.
+    Breaker,
+    /// Who caused the event is an offender.
+    Offender,
+}
+
+impl Shut {
+    /// As a failure, which is what it counts as.
+    #[cold]
+    pub(super) fn error(self) -> PluginError {
+        PluginError::new(
+            Cause::Unavailable,
+            match self {
+                Self::Breaker => "the breaker is open after repeated failures",
+                Self::Offender => {
+                    "not asked: for what this client sent it ran out of time or memory too often"
+                }
+            },
+        )
+    }
+}
+
 impl Seat {
     /// The right to call, unless the breaker is open, which is counted.
     #[inline]
@@ -87,6 +115,53 @@ impl Seat {
             self.account.metrics.short_circuited();
         }
         permit
+    }
+
+    /// The right to call about this event, unless the breaker is open or who caused the event is an offender, which is counted.
+    ///
+    /// # Errors
+    /// Why not.
+    #[inline]
+    pub(super) fn enter_for<'e>(
+        &self,
+        scope: &Scope<'_>,
+        event: impl FnOnce() -> &'e dyn Event,
+    ) -> Result<Permit, Shut> {
+        if self.breaker.offenders.any() && self.is_spared(scope, event()) {
+            self.account.metrics.short_circuited();
+            return Err(Shut::Offender);
+        }
+        self.enter().ok_or(Shut::Breaker)
+    }
+
+    #[cold]
+    fn is_spared(&self, scope: &Scope<'_>, event: &dyn Event) -> bool {
+        let offenders = &self.breaker.offenders;
+        let span = self.breaker.span_ms(self.budget);
+        offenders
+            .culprit(scope, event)
+            .is_some_and(|culprit| offenders.has(culprit, self.clock.now_ms(), span))
+    }
+
+    /// A call about this event cost more than it may.
+    #[cold]
+    pub(super) fn blame(&self, scope: &Scope<'_>, event: &dyn Event) {
+        let offenders = &self.breaker.offenders;
+        let span = self.breaker.span_ms(self.budget);
+        let now = self.clock.now_ms();
+        if let Some(culprit) = offenders.culprit(scope, event)
+            && offenders.blame(culprit, now, span)
+            && let Some(held_back) = self.account.offenders.speak(now)
+        {
+            tracing::warn!(
+                plugin = %self.name,
+                hook = self.spec.name,
+                client_id = scope.client_id,
+                counts_as = self.on_error.name(),
+                held_back,
+                "the plugin ran out of time or memory too often for what one client sent, and is not asked about it for a while"
+            );
+        }
     }
 
     /// Calls the plugin on this thread.

@@ -238,11 +238,15 @@ supplies data. The name is the same everywhere: the Lua function, the method of 
 
 A Lua handler names the fields that it reads as its parameters, in any order; fields that it does not name are not even made. Changes
 travel with the answer (`return broker.pass { topic = \"a/b\" }`) and are checked like input from the network: nothing of an answer is
-applied unless all of it is valid. `broker.none` takes an optional field away. In the examples `M` is the table that the script returns.";
+applied unless all of it is valid, but a refusal stands without what does not fit. `broker.none` takes an optional field away. In the examples `M` is the table that the script returns.";
 
 const FAILURES: &str = "\
 Under \"A failure counts as\" stands what an error, a timeout or an exceeded memory limit of a plugin means, unless the plugin's section
-says otherwise. A notice has no such default: a handler that fails is logged and counted, and nothing else happens.";
+says otherwise. A notice has no such default: a handler that fails is logged and counted, and nothing else happens.
+
+A hook of a plugin that runs out of time or memory three times for what one client sends is not asked about that client for a while (`open_for` of
+`[hooks.breaker]`, 5 s, or a hundred times the `timeout` if that is more; then one call shows whether it still does): that counts as a failure too, and the
+others are served. Ten such failures in a row, whoever they are for, and it is asked about nobody for as long.";
 
 const KEEPING: &str = "\
 ## Deciding without a call
@@ -255,6 +259,7 @@ embedding program declares all fields of the hook unless `Closures::reading` say
 The broker compares fields, nothing else: what else a handler decides from (its config, a file, the time, `broker.kv`) it answers for itself, with
 a short time to live, or with a tag that somebody takes back.
 
+- Where the fields to compare are more than 4 KiB together, nothing is kept, and nothing says so: the plugin is asked every time.
 - A kept answer combines with other plugins' answers as a fresh one: another plugin's deny still wins, the plugin's filter is still asked first.
 - A tag names what an answer depends on, like `user:ann`, for all plugins alike. `broker.cache.invalidate(tag)` forgets every answer with
   the tag; one that is just being made is used once and not kept. `broker.reauthorize(tag)` does the same, and then the broker asks all plugins

@@ -23,8 +23,13 @@ fn timeout() -> PluginError {
 }
 
 fn ask(hooks: &Hooks, hook: Hook) -> Decision {
+    ask_about(hooks, hook, "")
+}
+
+/// An event of this client's, or of nobody in particular.
+fn ask_about(hooks: &Hooks, hook: Hook, client_id: &str) -> Decision {
     let scope = Scope {
-        client_id: "client",
+        client_id,
         ..Scope::BROKER
     };
     let mut sheet = Sheet::new(hook);
@@ -250,6 +255,105 @@ async fn an_open_breaker_spares_the_plugin_and_keeps_the_policy() {
         ),
         (1, 1, 3)
     );
+}
+
+/// One client's messages make the script loop, again and again between the others' messages.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_costs_too_much_is_not_asked_about_and_the_others_are() {
+    for (cause, isolates) in [
+        (Cause::Timeout, true),
+        (Cause::Memory, true),
+        (Cause::Raised, false),
+        (Cause::Answer, false),
+        (Cause::Panic, false),
+    ] {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&calls);
+        let loops = Arc::new(AtomicBool::new(false));
+        let does = Arc::clone(&loops);
+        let plugin = Scripted::new(
+            &[Hook::AuthorizePublish, Hook::InterceptEnqueue],
+            move |_| {
+                counted.fetch_add(1, Relaxed);
+                if does.load(Relaxed) {
+                    Err(PluginError::new(cause, "over 50 ms"))
+                } else {
+                    Ok(Answer::PASS)
+                }
+            },
+        );
+        let hooks = Hooks::new(HookSettings::default());
+        hooks.swap(vec![registered("shared", plugin)]);
+        let asked = |client_id, provokes| {
+            loops.store(provokes, Relaxed);
+            let before = calls.load(Relaxed);
+            let decision = ask_about(&hooks, Hook::AuthorizePublish, client_id);
+            (decision.kind(), calls.load(Relaxed) - before)
+        };
+        // What others send in between makes nobody forget.
+        for _ in 0..3 {
+            assert_eq!(asked("bad", true), (VerdictKind::Deny, 1));
+            for other in ["ann", "bob"] {
+                assert_eq!(asked(other, false), (VerdictKind::Pass, 1));
+            }
+        }
+        if !isolates {
+            assert_eq!(asked("bad", false), (VerdictKind::Pass, 1), "{cause:?}");
+            continue;
+        }
+        for _ in 0..20 {
+            assert_eq!(asked("bad", true), (VerdictKind::Deny, 0), "{cause:?}");
+        }
+        assert_eq!(asked("ann", false), (VerdictKind::Pass, 1));
+        assert_eq!(asked("", false), (VerdictKind::Pass, 1));
+        let seen = &hooks.metrics()[0];
+        assert_eq!(
+            (seen.error(cause), seen.short_circuited, seen.breaker),
+            (3, 20, BreakerState::Closed)
+        );
+        let decision = ask_about(&hooks, Hook::AuthorizePublish, "bad");
+        assert_eq!(
+            decision.explained().expect("denied").to_string(),
+            "plugin shared, authorize_publish: failed, unavailable: not asked: for what this client sent it ran out of time or memory too often (0x83)"
+        );
+        assert_eq!(
+            ask_about(&hooks, Hook::InterceptEnqueue, "bad"),
+            Decision::Pass
+        );
+        assert_eq!(
+            hooks.metrics()[1].calls(),
+            1,
+            "another hook has nothing against it"
+        );
+
+        // One more try per span; well again, it is asked about as before.
+        tokio::time::advance(Duration::from_secs(5)).await;
+        assert_eq!(asked("bad", true), (VerdictKind::Deny, 1));
+        assert_eq!(asked("bad", false), (VerdictKind::Deny, 0));
+        tokio::time::advance(Duration::from_secs(5)).await;
+        for _ in 0..10 {
+            assert_eq!(asked("bad", false), (VerdictKind::Pass, 1));
+        }
+    }
+}
+
+/// Alone it would have opened the breaker for those who come after it.
+#[test]
+fn a_client_alone_does_not_open_the_breaker() {
+    let hooks = Hooks::new(HookSettings::default());
+    hooks.swap(vec![registered(
+        "late",
+        Scripted::new(&[Hook::AuthorizePublish], |_| Err(timeout())),
+    )]);
+    for _ in 0..100 {
+        ask_about(&hooks, Hook::AuthorizePublish, "bad");
+    }
+    assert_eq!(hooks.metrics()[0].breaker, BreakerState::Closed);
+    // Broken for everybody, it opens as ever.
+    for client_id in ["a", "b", "c", "d", "e", "f", "g"] {
+        ask_about(&hooks, Hook::AuthorizePublish, client_id);
+    }
+    assert_eq!(hooks.metrics()[0].breaker, BreakerState::Open);
 }
 
 #[test]
