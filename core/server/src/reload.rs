@@ -51,9 +51,16 @@ impl Reload {
             };
             match self.load().await {
                 Ok(fresh) => {
+                    let is_config_new = fresh.config.effective != self.effective;
                     let is_new = self.take(fresh, is_asked);
-                    if !is_new && !last_refusal.is_empty() {
-                        tracing::info!("the mistake is gone, and the files are again what runs");
+                    match (last_refusal.is_empty(), is_new, is_config_new) {
+                        (true, ..) | (_, true, _) => {}
+                        (false, false, true) => tracing::info!("the mistake is gone"),
+                        (false, false, false) => {
+                            tracing::info!(
+                                "the mistake is gone, and the files are again what runs"
+                            );
+                        }
                     }
                     last_refusal.clear();
                     files.watch(self.files());

@@ -224,6 +224,21 @@ fn the_log_level_changes_live() {
     running.wait_for("log level is now debug");
 }
 
+#[test]
+fn a_mistake_that_ends_with_another_level_is_not_told_as_undone() {
+    let folder = Folder::with_config("");
+    let mut running = Running::start(&folder);
+    folder.write("broker.toml", &format!("{LISTENER}\n[log]\nlevel = 5\n"));
+    running.wait_for("reload refused");
+    folder.write(
+        "broker.toml",
+        &format!("{LISTENER}\n[log]\nlevel = \"debug\"\n"),
+    );
+    running.wait_for("log level is now debug");
+    let line = running.wait_for("the mistake is gone");
+    assert!(!line.contains("again"), "{line}");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_link_that_is_swapped_counts_as_saved() {
