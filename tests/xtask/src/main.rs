@@ -10,6 +10,7 @@
 mod broker;
 mod check;
 mod clauses;
+mod crash;
 mod foreign;
 mod fuzz;
 mod generate;
@@ -60,6 +61,8 @@ enum Command {
     Guests(guests::Arguments),
     /// Plugins that misbehave on purpose, against a broker that runs.
     Hostile(hostile::Arguments),
+    /// A broker that is killed again and again under load, and what it has lost then.
+    Crash(crash::kill::Arguments),
     /// The same policy in every runtime, compared hook by hook.
     Parity(parity::Arguments),
     /// What follows from the hook catalogue: typed views, type files for editors, the hook reference.
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Guests(arguments) => guests::run(&arguments),
         Command::Hostile(arguments) => hostile::run(&arguments),
+        Command::Crash(arguments) => crash::kill::run(&arguments),
         Command::Parity(arguments) => parity::run(&arguments),
         Command::Generate => generate::run(),
     };

@@ -11,6 +11,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process_group};
+
 use crate::Outcome;
 
 /// Lines kept between the child and whoever reads them; a child that writes more waits.
@@ -203,6 +205,16 @@ impl Running {
     /// Asks the child to stop, as an operator would (SIGTERM).
     pub(crate) fn terminate(&self) {
         signal("-TERM", &self.group.to_string());
+    }
+
+    /// Kills the child with all that it started, without a moment's notice (SIGKILL).
+    pub(crate) fn kill(&self) {
+        // No other program is asked to do it: until that has started, whoever is to be caught in the act is done.
+        let group = i32::try_from(self.group).ok().and_then(Pid::from_raw);
+        if let Some(group) = group {
+            // One that is over already is as good.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
     }
 
     /// Tells the child to read its configuration again (SIGHUP).
