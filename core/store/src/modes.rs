@@ -1,0 +1,52 @@
+//! Who may look: the owner alone.
+//!
+//! The folder is closed to others before anything is in it, and that is what guards. The engine makes its files as the process's mask
+//! says; a library does not change the mask, so files are closed too, when the store is opened and within a second after new ones appear.
+
+use std::io;
+use std::path::Path;
+
+/// Closes a folder, everything in it, and what is below.
+pub(crate) fn close(path: &Path) -> io::Result<()> {
+    set(path, 0o700)?;
+    for entry in std::fs::read_dir(path)? {
+        let entry = entry?;
+        let is_folder = entry.file_type()?.is_dir();
+        let closed = if is_folder {
+            close(&entry.path())
+        } else {
+            set(&entry.path(), 0o600)
+        };
+        match closed {
+            // The engine takes files away meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            other => other?,
+        }
+    }
+    Ok(())
+}
+
+/// Makes a folder that only the owner may look into; closes it if it is there.
+pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)?;
+    set(path, 0o700)
+}
+
+#[cfg(unix)]
+fn set(path: &Path, mode: u32) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let now = std::fs::symlink_metadata(path)?.permissions().mode() & 0o777;
+    if now == mode {
+        return Ok(());
+    }
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+}
+
+#[cfg(not(unix))]
+fn set(_path: &Path, _mode: u32) -> io::Result<()> {
+    Ok(())
+}
