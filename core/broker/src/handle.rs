@@ -8,19 +8,23 @@ use std::time::Duration;
 use hookmq_mqtt::ReasonCode;
 use hookmq_plugin_api::{Event, Field, Grants, Hook, Host, Owned, Record, Value};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::broker::connect::Gateway;
 use crate::broker::host::PluginHost;
 use crate::broker::sessions::Kick;
 use crate::broker::stats::StatsView;
+use crate::broker::surviving::ByNumber;
 use crate::broker::{Injected, Inner};
-use crate::hook::{HookMetrics, Hooks, Listed, Registration, Subject};
+use crate::hook::{HookMetrics, Listed, Registration, Subject};
 use crate::message::{Message, Source};
 use crate::net::connection;
 use crate::net::listener::Listener;
 use crate::settings::BrokerSettings;
+use crate::store::committer::Committer;
+use crate::store::journal::Journal;
+use crate::store::{Store, StoreError, SystemClock, WallClock};
 
 /// A broker that does not listen yet: the time to load plugins.
 pub struct Broker {
@@ -28,6 +32,7 @@ pub struct Broker {
     inner: Arc<Inner>,
     injected: mpsc::Receiver<Injected>,
     plugins: Vec<Registration>,
+    store: Option<Box<dyn Store>>,
 }
 
 /// A running broker. Cheap to clone; the broker runs until [`Handle::stop`].
@@ -44,6 +49,8 @@ struct Running {
     listeners: parking_lot::Mutex<Vec<JoinHandle<()>>>,
     /// Timers and injected messages; ended at the very last.
     workers: Vec<JoinHandle<()>>,
+    /// Writes to the store; ends when the journal is closed and empty.
+    committer: parking_lot::Mutex<Option<oneshot::Receiver<()>>>,
 }
 
 /// Why a broker did not start.
@@ -59,6 +66,9 @@ pub enum StartError {
         /// What the system says.
         error: io::Error,
     },
+    /// What the store has cannot be read.
+    #[error("store: {0}")]
+    Store(#[from] StoreError),
 }
 
 /// Why a message of the embedding program was not taken.
@@ -79,22 +89,28 @@ impl Broker {
     /// A broker with these settings. Nothing is bound and nothing runs yet.
     #[must_use]
     pub fn new(settings: BrokerSettings) -> Self {
+        Self::with_clock(settings, Arc::new(SystemClock))
+    }
+
+    /// [`Broker::new`] with another wall clock, for tests: it tells how long the broker did not run. While it runs, time is tokio's.
+    #[must_use]
+    pub fn with_clock(settings: BrokerSettings, clock: Arc<dyn WallClock>) -> Self {
         let (sender, injected) = mpsc::channel(settings.maximum_injected.max(1));
-        let inner = Arc::new(Inner::new(
-            settings.session.clone(),
-            Hooks::new(settings.hooks),
-            settings.retained,
-            settings.shared_strategy,
-            settings.tell_reasons,
-            settings.accept_by_default,
-            sender,
-        ));
+        let inner = Arc::new(Inner::new(&settings, clock, sender));
         Self {
             settings,
             inner,
             injected,
             plugins: Vec::new(),
+            store: None,
         }
+    }
+
+    /// Keeps in this store what must survive the broker, as [`BrokerSettings::storage`] says. Without one nothing does.
+    #[must_use]
+    pub fn store(mut self, store: Box<dyn Store>) -> Self {
+        self.store = Some(store);
+        self
     }
 
     /// The broker as a plugin of this name may use it.
@@ -110,18 +126,24 @@ impl Broker {
         self
     }
 
-    /// Loads retained messages, binds every listener and runs.
+    /// Restores what the store has, loads retained messages, binds every listener and runs. Queues of the store are loaded while clients
+    /// are served.
     ///
     /// # Errors
-    /// [`StartError::Bind`] names the listener; nothing runs then.
+    /// [`StartError::Bind`] names the listener, [`StartError::Store`] what cannot be read; nothing runs then.
     pub async fn start(self) -> Result<Handle, StartError> {
         let Self {
             settings,
             inner,
             injected,
             plugins,
+            store,
         } = self;
         inner.hooks.swap(plugins);
+        let restored = match store {
+            Some(store) => Some(restore(&inner, store).await?),
+            None => None,
+        };
         load_retained(&inner).await;
         let mut bound = Vec::with_capacity(settings.listeners.len());
         for listener in &settings.listeners {
@@ -146,6 +168,10 @@ impl Broker {
         ));
         // Before anybody can come in: a plugin sees its start first.
         inner.notify_broker(Hook::BrokerStarted, Vec::new());
+        let committer = match restored {
+            Some((committer, by_number)) => Some(write_to_store(&inner, committer, by_number)?),
+            None => None,
+        };
         let listeners = bound
             .into_iter()
             .map(|(socket, _)| tokio::spawn(socket.run(Arc::clone(&inner), Arc::clone(&room))))
@@ -161,6 +187,7 @@ impl Broker {
             stop_within: settings.stop_within,
             listeners: parking_lot::Mutex::new(listeners),
             workers,
+            committer: parking_lot::Mutex::new(committer),
         };
         Ok(Handle {
             inner,
@@ -199,12 +226,13 @@ impl Handle {
         generation
     }
 
-    /// Publishes a message of the embedding program. It takes the way of every message, hooks included.
+    /// Publishes a message of the embedding program. It takes the way of every message, hooks included. Returns when what must survive of
+    /// it does.
     ///
     /// # Errors
     /// [`PublishError`]: the broker stops, or a plugin or limit refuses it.
     pub async fn publish(&self, message: Message) -> Result<(), PublishError> {
-        let (done, outcome) = tokio::sync::oneshot::channel();
+        let (done, outcome) = oneshot::channel();
         let injected = Injected {
             message,
             only: None,
@@ -217,12 +245,12 @@ impl Handle {
             .map_err(|_| PublishError::Stopping)?;
         let outcome = outcome.await.map_err(|_| PublishError::Stopping)?;
         if outcome.reason.is_error() {
-            Err(PublishError::Refused {
+            return Err(PublishError::Refused {
                 reason: outcome.reason,
-            })
-        } else {
-            Ok(())
+            });
         }
+        self.inner.wait_for(outcome.promise.close()).await;
+        Ok(())
     }
 
     /// Ends a client's Network Connection; false if it has none.
@@ -238,7 +266,7 @@ impl Handle {
 
     /// Removes every retained message; returns how many there were.
     pub fn clear_retained(&self) -> usize {
-        let n_messages = self.inner.retained.clear_all();
+        let n_messages = self.inner.clear_retained();
         let count = i64::try_from(n_messages).unwrap_or(i64::MAX);
         self.inner.notify_broker(
             Hook::RetainedCleared,
@@ -277,6 +305,7 @@ impl Handle {
             listener: listener.into(),
             endpoint: endpoint.to_owned(),
             allow_anonymous,
+            durability: None,
         };
         connection::run(Arc::clone(&self.inner), stream, gateway).await;
     }
@@ -317,9 +346,75 @@ impl Handle {
         for worker in &self.running.workers {
             worker.abort();
         }
+        if let Some(journal) = self.inner.journal.get() {
+            journal.close();
+        }
+        let committer = self.running.committer.lock().take();
+        if let Some(committer) = committer {
+            // It does not wait for a store that fails, and it must not be cut off from one that works.
+            if committer.await.is_err() {
+                tracing::error!("store: the thread that writes has failed");
+            }
+        }
         self.inner.notify_broker(Hook::BrokerStopped, Vec::new());
         self.inner.hooks.drain(self.running.stop_within).await;
     }
+}
+
+/// Takes in what a store has; queues follow when the committer runs.
+async fn restore(
+    inner: &Arc<Inner>,
+    mut store: Box<dyn Store>,
+) -> Result<(Committer, ByNumber), StoreError> {
+    let moment = inner.moment();
+    let loaded = tokio::task::spawn_blocking(move || {
+        let restored = store.load(moment);
+        restored.map(|restored| (store, restored))
+    });
+    let (store, restored) = loaded.await.map_err(|error| StoreError {
+        what: "loading".to_owned(),
+        why: error.to_string(),
+    })??;
+    for damaged in &restored.damaged {
+        tracing::error!("store: {damaged} is damaged and left out");
+    }
+    let (sessions, retained) = (restored.sessions.len(), restored.retained.len());
+    let settings = &inner.storage;
+    let journal = Arc::new(Journal::new(
+        restored.first_number,
+        settings.maximum_waiting_bytes,
+    ));
+    let by_number = inner.restore(&journal, restored, moment);
+    tracing::info!(sessions, retained, "store: restored");
+    let committer = Committer {
+        store,
+        journal,
+        clock: Arc::clone(&inner.clock),
+        retry_after: settings.retry_after,
+    };
+    Ok((committer, by_number))
+}
+
+/// Starts the thread that writes to the store; what it gives is told when it has ended.
+fn write_to_store(
+    inner: &Arc<Inner>,
+    committer: Committer,
+    by_number: ByNumber,
+) -> Result<oneshot::Receiver<()>, StoreError> {
+    let (ended, has_ended) = oneshot::channel();
+    let inner = Arc::clone(inner);
+    std::thread::Builder::new()
+        .name("hookmq-store".to_owned())
+        .spawn(move || {
+            committer.run(|queue| inner.restore_queue(&by_number, queue));
+            // Nobody waits for it if the broker was not stopped.
+            let _ = ended.send(());
+        })
+        .map_err(|error| StoreError {
+            what: "its thread".to_owned(),
+            why: error.to_string(),
+        })?;
+    Ok(has_ended)
 }
 
 /// `load_retained`: what plugins supply before the first client comes.
@@ -336,9 +431,15 @@ async fn load_retained(inner: &Inner) {
     for message in supply.messages {
         let message = Arc::new(message);
         let size = message.size();
+        let told = Arc::clone(&message);
+        let durability = inner.durability_of(&message.topic);
+        let tell = || {
+            // Nobody waits for it.
+            inner.tell_retained(told, durability);
+        };
         if let Err(full) = inner
             .retained
-            .set(&message.topic, Arc::clone(&message), size)
+            .set_and(&message.topic, Arc::clone(&message), size, tell)
         {
             tracing::warn!(topic = %message.topic, %full, "load_retained: a message was not retained");
         }

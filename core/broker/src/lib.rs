@@ -17,6 +17,7 @@ pub mod hook;
 mod log_limit;
 mod message;
 mod net;
+mod offer;
 pub mod router;
 mod session;
 pub mod settings;

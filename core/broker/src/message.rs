@@ -1,8 +1,6 @@
 //! An Application Message on its way through the broker: borrowed from the socket's bytes as long as nobody must keep it, shared
 //! as one [`Message`] as soon as somebody must.
 
-use std::cell::OnceCell;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -53,7 +51,7 @@ impl Source {
 }
 
 /// A message that somebody keeps: a queue, an inflight window, the retained store. Immutable, shared, its payload never copied again.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Message {
     /// Topic Name.
     pub topic: TopicName,
@@ -199,75 +197,4 @@ fn remaining(at: Instant, now: Instant) -> u32 {
     let left = at.saturating_duration_since(now);
     let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
     u32::try_from(seconds).unwrap_or(u32::MAX)
-}
-
-/// A message while it is handed to its receivers: encoded straight from the borrowed form, kept at most once.
-pub(crate) struct Offer<'a> {
-    /// The final form, QoS and RETAIN as published.
-    pub(crate) publish: &'a Publish<'a>,
-    /// When it was received.
-    pub(crate) now: Instant,
-    topic: &'a TopicName,
-    sender: Option<&'a ClientId>,
-    source: Source,
-    kept: OnceCell<Arc<Message>>,
-}
-
-impl<'a> Offer<'a> {
-    pub(crate) const fn new(
-        publish: &'a Publish<'a>,
-        topic: &'a TopicName,
-        sender: Option<&'a ClientId>,
-        source: Source,
-        now: Instant,
-    ) -> Self {
-        Self {
-            publish,
-            now,
-            topic,
-            sender,
-            source,
-            kept: OnceCell::new(),
-        }
-    }
-
-    /// A message that is kept already; `publish` is its [`Message::as_publish`].
-    pub(crate) fn of(message: &'a Arc<Message>, publish: &'a Publish<'a>, now: Instant) -> Self {
-        let offer = Self::new(
-            publish,
-            &message.topic,
-            message.sender.as_ref(),
-            message.source,
-            now,
-        );
-        // The cell is new, so it takes the value.
-        let _ = offer.kept.set(Arc::clone(message));
-        offer
-    }
-
-    /// Another source for this handing over.
-    pub(crate) const fn set_source(&mut self, source: Source) {
-        self.source = source;
-    }
-
-    /// The kept form, made at the first call.
-    pub(crate) fn message(&self) -> &Arc<Message> {
-        self.kept.get_or_init(|| {
-            Arc::new(Message::keep(
-                self.publish,
-                self.topic,
-                self.sender,
-                self.source,
-                self.now,
-            ))
-        })
-    }
-
-    pub(crate) const fn sender(&self) -> Option<&'a ClientId> {
-        self.sender
-    }
-
-    pub(crate) const fn source(&self) -> Source {
-        self.source
-    }
 }

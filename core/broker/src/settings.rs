@@ -6,6 +6,7 @@ use std::time::Duration;
 pub use crate::hook::{HookSettings, KvSettings, NoticeSettings};
 pub use crate::router::{RetainedLimits, Strategy as SharedStrategy};
 pub use crate::session::settings::{QueueFull, SessionSettings};
+pub use crate::store::{Durability, StorageSettings};
 
 /// One address to listen on.
 #[derive(Debug, Clone)]
@@ -16,6 +17,8 @@ pub struct ListenerSettings {
     pub bind: SocketAddr,
     /// Whether clients may connect while no plugin answers `validate_connection`.
     pub allow_anonymous: bool,
+    /// What acknowledgements to its clients promise, if not what [`BrokerSettings::storage`] says.
+    pub durability: Option<Durability>,
 }
 
 impl ListenerSettings {
@@ -26,6 +29,7 @@ impl ListenerSettings {
             name: name.to_owned(),
             bind,
             allow_anonymous: bind.ip().is_loopback(),
+            durability: None,
         }
     }
 }
@@ -41,6 +45,8 @@ pub struct BrokerSettings {
     pub hooks: HookSettings,
     /// Retained messages.
     pub retained: RetainedLimits,
+    /// What survives the broker, where [`crate::Broker::store`] gives it a store.
+    pub storage: StorageSettings,
     /// How one member of a Shared Subscription is chosen.
     pub shared_strategy: SharedStrategy,
     /// Network Connections at once; more wait unaccepted.
@@ -65,6 +71,7 @@ impl Default for BrokerSettings {
                 n_messages: 1_000_000,
                 n_bytes: 512 << 20,
             },
+            storage: StorageSettings::default(),
             shared_strategy: SharedStrategy::default(),
             maximum_connections: 100_000,
             tell_reasons: true,

@@ -12,7 +12,7 @@ use hookmq_mqtt::{
 use hookmq_plugin_api::{Field, Hook, Owned, Record};
 use parking_lot::Mutex;
 
-use super::sessions::{Control, DisconnectType, Entry, Kick, State, Subscription};
+use super::sessions::{Control, DisconnectType, Entry, Kick, State, Subscription, Tagged};
 use super::{Inner, Turn, reason_of};
 use crate::client::ClientInfo;
 use crate::delivery::Delivery;
@@ -20,9 +20,12 @@ use crate::event::UserPairs;
 use crate::event::connection::{ConnectDraft, SessionDraft, Terms, owned_pairs};
 use crate::event::message::Origin;
 use crate::hook::{Chain, Decision, Explained, Scope};
-use crate::message::{Offer, Source};
+use crate::message::Source;
+use crate::offer::Offer;
 use crate::session::sending::Peer;
 use crate::session::{Session, SessionRef};
+use crate::store::Durability;
+use crate::store::journal::Ticket;
 
 /// Where a connection comes from.
 #[derive(Debug, Clone)]
@@ -30,6 +33,8 @@ pub(crate) struct Gateway {
     pub(crate) listener: Arc<str>,
     pub(crate) endpoint: String,
     pub(crate) allow_anonymous: bool,
+    /// What acknowledgements to its clients promise, if the listener says so.
+    pub(crate) durability: Option<Durability>,
 }
 
 /// A client that is in.
@@ -40,6 +45,10 @@ pub(crate) struct Connected {
     pub(crate) connack: ConnAck,
     /// Highest QoS that it may publish with.
     pub(crate) maximum_qos: QoS,
+    /// What acknowledgements to it promise.
+    pub(crate) durability: Durability,
+    /// CONNACK waits for this.
+    pub(crate) ticket: Ticket,
 }
 
 impl Inner {
@@ -79,17 +88,20 @@ impl Inner {
         let existing = self.take_over(&client).await;
         let mut draft = self.session_draft(connect, &client, &terms, existing.as_ref());
         self.prepare(chain, &client, &mut draft).await?;
+        let durability = gateway.durability.unwrap_or(self.storage.durability);
         let (entry, session_present) = self
-            .session_for(turn, connect, &client, existing, &draft)
+            .session_for(turn, connect, &client, existing, &draft, durability)
             .await?;
-        let connected = self.attach(connect, &client, &terms, &draft, entry);
+        let (entry, control, ticket) = self.attach(connect, &client, &terms, &draft, entry);
         let connack = self.connack(connect, &client, &terms, &draft, session_present, assigned);
-        self.tell_connected(connect, &connected.0, &client, session_present, &draft);
+        self.tell_connected(connect, &entry, &client, session_present, &draft);
         Ok(Connected {
-            entry: connected.0,
+            entry,
             client,
-            control: connected.1,
+            control,
             connack,
+            durability,
+            ticket,
             maximum_qos: terms.maximum_qos.min(self.session_settings.maximum_qos),
         })
     }
@@ -236,7 +248,9 @@ impl Inner {
             );
         }
         // It may have ended with its connection.
-        self.sessions.get(&client.client_id)
+        let entry = self.sessions.get(&client.client_id)?;
+        self.wait_loaded(&entry).await;
+        Some(entry)
     }
 
     fn session_draft<'a>(
@@ -318,10 +332,20 @@ impl Inner {
         client: &Arc<ClientInfo>,
         existing: Option<Arc<Entry>>,
         draft: &SessionDraft<'_>,
+        durability: Durability,
     ) -> Result<(Arc<Entry>, bool), ConnAck> {
+        let survives = |entry: &Entry| {
+            if entry.session.0.ledger().is_none()
+                && let Some(ledger) = self.ledger_for(draft.session_expiry_interval, durability)
+            {
+                entry.state.lock().survive(ledger.clone());
+                entry.session.0.survive(ledger);
+            }
+        };
         if let Some(entry) = existing {
             if !connect.clean_start {
                 self.cancel_will(&entry);
+                survives(&entry);
                 self.seed(&entry, draft);
                 return Ok((entry, true));
             }
@@ -344,6 +368,7 @@ impl Inner {
             session,
             state: Mutex::new(State::default()),
         });
+        survives(&entry);
         self.sessions.insert(Arc::clone(&entry));
         self.seed(&entry, draft);
         Ok((entry, false))
@@ -353,7 +378,10 @@ impl Inner {
     fn seed(&self, entry: &Arc<Entry>, draft: &SessionDraft<'_>) {
         if draft.subscriptions_changed {
             let mut state = entry.state.lock();
-            for filter in std::mem::take(&mut state.subscriptions).into_keys() {
+            let before: Vec<_> = state.subscriptions.keys().cloned().collect();
+            let mut tagged = std::mem::take(&mut state.tagged);
+            for filter in before {
+                state.unsubscribe(&filter);
                 self.router
                     .unsubscribe(filter.share_name(), filter.filter(), &entry.session);
             }
@@ -364,20 +392,25 @@ impl Inner {
                     &entry.session,
                     subscription,
                 );
-                state.subscriptions.insert(filter, subscription);
+                // What is still held is still asked about again.
+                let tagged = tagged.remove(&filter).map(|tagged| Tagged {
+                    tags: tagged.tags.clone(),
+                    asked: tagged.asked,
+                });
+                state.subscribe(&filter, subscription, tagged);
             }
-            state.forget_tags_of_others();
         }
         let now = crate::now();
         for message in &draft.messages {
             let publish = message.as_publish(now);
-            let offer = Offer::new(
+            let mut offer = Offer::new(
                 &publish,
                 &message.topic,
                 message.sender.as_ref(),
                 message.source,
                 now,
             );
+            offer.set_durability(self.durability_of(&message.topic), false);
             // Not connected yet, so it waits or is dropped by the queue's rule.
             entry
                 .session
@@ -394,9 +427,9 @@ impl Inner {
         terms: &Terms,
         draft: &SessionDraft<'_>,
         entry: Arc<Entry>,
-    ) -> (Arc<Entry>, Arc<Control>) {
+    ) -> (Arc<Entry>, Arc<Control>, Ticket) {
         let control = Arc::new(Control::new(entry.session.clone()));
-        {
+        let ticket = {
             let mut state = entry.state.lock();
             state.client = Some(Arc::clone(client));
             state.control = Some(Arc::clone(&control));
@@ -408,7 +441,9 @@ impl Inner {
                 will.delay_interval = draft.will_delay_interval.unwrap_or(will.delay_interval);
                 Arc::new(will)
             });
-        }
+            state.away_since = None;
+            self.tell_session(&entry, &state)
+        };
         let session = &entry.session.0;
         session.set_client(Arc::clone(client));
         session.receiving().attach();
@@ -427,7 +462,7 @@ impl Inner {
         }
         session.set_connected(true);
         self.sessions.count_connected(true);
-        (entry, control)
+        (entry, control, ticket)
     }
 
     fn tell_connected(

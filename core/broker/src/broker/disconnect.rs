@@ -1,7 +1,6 @@
 //! The end of a Network Connection, and of a Session.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use hookmq_mqtt::ReasonCode;
 use hookmq_mqtt::property::UserProperties;
@@ -12,6 +11,7 @@ use super::timers::Due;
 use super::{Inner, Turn};
 use crate::client::ClientInfo;
 use crate::session::sending::DropReason;
+use crate::store::{Change, Moment};
 
 /// How a connection ended.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl Inner {
         ended: Ended,
     ) {
         let now = crate::now();
-        let (epoch, expiry, will) = {
+        let (expiry, will) = {
             let mut state = entry.state.lock();
             if !state
                 .control
@@ -54,11 +54,7 @@ impl Inner {
             if ended.forget_will {
                 state.will = None;
             }
-            (
-                state.epoch,
-                state.session_expiry_interval,
-                state.will.clone(),
-            )
+            (state.session_expiry_interval, state.will.clone())
         };
         self.sessions.count_connected(false);
         self.notify_client(Hook::ClientDisconnected, &entry.session.0, client, || {
@@ -93,20 +89,14 @@ impl Inner {
             self.send_will(turn, entry).await;
         }
         self.notify_session(Hook::SessionOffline, entry, Vec::new());
-        let client_id = entry.session.0.client_id();
-        let after = |seconds: u32| now.checked_add(Duration::from_secs(seconds.into()));
+        let moment = Moment {
+            now,
+            wall: self.wall(),
+        };
         let mut state = entry.state.lock();
-        if let Some(at) = will.and_then(|will| after(will.delay_interval.min(expiry))) {
-            let due = Due::Will(client_id.clone(), epoch);
-            state.timers.push(self.timers.add(at, due));
-        }
-        if let Some(at) = Some(expiry)
-            .filter(|expiry| *expiry != u32::MAX)
-            .and_then(after)
-        {
-            let due = Due::SessionExpiry(client_id.clone(), epoch);
-            state.timers.push(self.timers.add(at, due));
-        }
+        state.away_since = Some(moment.wall);
+        self.set_timers(entry, &mut state, moment);
+        self.tell_session(entry, &state);
         // From here on a CONNECT of the same client need not wait for this connection.
         state.control = None;
     }
@@ -130,6 +120,7 @@ impl Inner {
         if !still_away {
             return;
         }
+        self.wait_loaded(&entry).await;
         match due {
             Due::Will(..) => self.send_will(turn, &entry).await,
             Due::SessionExpiry(..) => {
@@ -148,18 +139,18 @@ impl Inner {
     ) {
         // [MQTT-3.1.2-8]: at the end of the Session at the latest.
         self.send_will(turn, entry).await;
-        let subscriptions = {
+        let (n_subscriptions, ledger) = {
             let mut state = entry.state.lock();
             state.is_deleted = true;
             state.control = None;
             self.timers.cancel(&std::mem::take(&mut state.timers));
-            let subscriptions = std::mem::take(&mut state.subscriptions);
-            state.tagged.clear();
-            for filter in subscriptions.keys() {
+            let subscriptions: Vec<_> = state.subscriptions.keys().cloned().collect();
+            for filter in &subscriptions {
+                state.unsubscribe(filter);
                 self.router
                     .unsubscribe(filter.share_name(), filter.filter(), &entry.session);
             }
-            subscriptions
+            (subscriptions.len(), state.ledger.take())
         };
         self.sessions.remove(entry);
         let now = crate::now();
@@ -167,6 +158,10 @@ impl Inner {
             let mut sending = entry.session.0.sending();
             (sending.n_queued(), sending.drain())
         };
+        entry.session.0.receiving().drain();
+        if let Some(ledger) = ledger {
+            ledger.push(Change::SessionEnded(ledger.session));
+        }
         for message in lost {
             let publish = message.as_publish(now);
             self.notify_dropped(
@@ -178,7 +173,7 @@ impl Inner {
                 None,
             );
         }
-        let n_subscriptions = i64::try_from(subscriptions.len()).unwrap_or(i64::MAX);
+        let n_subscriptions = i64::try_from(n_subscriptions).unwrap_or(i64::MAX);
         self.notify_session(
             Hook::SessionDeleted,
             entry,

@@ -13,12 +13,13 @@ mod route;
 pub(crate) mod sessions;
 pub(crate) mod stats;
 pub(crate) mod subscribe;
+pub(crate) mod surviving;
 pub(crate) mod sweep;
 pub(crate) mod timers;
 pub(crate) mod wills;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use ahash::RandomState;
 use hookmq_mqtt::{ClientId, PacketType, ReasonCode};
@@ -38,6 +39,9 @@ use crate::message::{Message, Source};
 use crate::router::{CacheLimits, MatchCache, Matches, Retained, Router, Strategy};
 use crate::session::settings::SessionSettings;
 use crate::session::{Session, SessionRef};
+use crate::settings::BrokerSettings;
+use crate::store::journal::Journal;
+use crate::store::{Durability, StorageSettings, WallClock};
 
 /// The state behind every connection, timer and handle.
 pub(crate) struct Inner {
@@ -54,10 +58,16 @@ pub(crate) struct Inner {
     pub(crate) tell_reasons: bool,
     /// What a gate means when plugins listen and all of them pass.
     pub(crate) accept_by_default: bool,
+    /// The way to the store, once there is one.
+    pub(crate) journal: OnceLock<Arc<Journal>>,
+    pub(crate) storage: StorageSettings,
+    pub(crate) clock: Arc<dyn WallClock>,
+    /// Queues of Sessions with a smaller number than this are loaded.
+    pub(crate) loaded: watch::Sender<u64>,
     /// Messages of plugins and of the embedding program, on their way to [`Inner::publish`].
     pub(crate) injected: mpsc::Sender<Injected>,
     pub(crate) stopping: watch::Sender<bool>,
-    pub(crate) endpoint: std::sync::OnceLock<String>,
+    pub(crate) endpoint: OnceLock<String>,
     epochs: AtomicU64,
     refusals: LogLimit,
     hasher: RandomState,
@@ -82,6 +92,8 @@ pub(crate) struct Turn {
     routes: MatchCache<Route>,
     matches: Matches<SessionRef, Subscription>,
     touched: Touched,
+    /// What acknowledgements promise where no rule for the topic says otherwise.
+    pub(crate) durability: Durability,
 }
 
 /// Sessions with new output, each once; woken at the end of a turn.
@@ -105,6 +117,7 @@ impl Turn {
             routes: MatchCache::new(CacheLimits::default(), inner.hasher.clone()),
             matches: Matches::default(),
             touched: Touched::default(),
+            durability: inner.storage.durability,
         }
     }
 
@@ -123,29 +136,29 @@ impl Turn {
 
 impl Inner {
     pub(crate) fn new(
-        session_settings: SessionSettings,
-        hooks: Hooks,
-        retained: crate::router::RetainedLimits,
-        shared_strategy: Strategy,
-        tell_reasons: bool,
-        accept_by_default: bool,
+        settings: &BrokerSettings,
+        clock: Arc<dyn WallClock>,
         injected: mpsc::Sender<Injected>,
     ) -> Self {
         Self {
-            session_settings: Arc::new(session_settings),
-            hooks,
+            session_settings: Arc::new(settings.session.clone()),
+            hooks: Hooks::new(settings.hooks),
             router: Router::new(),
-            retained: Retained::new(retained),
+            retained: Retained::new(settings.retained),
             sessions: Sessions::new(),
             timers: Timers::default(),
             reauthorizations: Reauthorizations::default(),
             stats: Stats::default(),
-            shared_strategy,
-            tell_reasons,
-            accept_by_default,
+            shared_strategy: settings.shared_strategy,
+            tell_reasons: settings.tell_reasons,
+            accept_by_default: settings.accept_by_default,
+            journal: OnceLock::new(),
+            storage: settings.storage.clone(),
+            clock,
+            loaded: watch::Sender::new(u64::MAX),
             injected,
             stopping: watch::Sender::new(false),
-            endpoint: std::sync::OnceLock::new(),
+            endpoint: OnceLock::new(),
             epochs: AtomicU64::new(0),
             refusals: LogLimit::new(REFUSALS_PER_SECOND),
             hasher: RandomState::new(),
@@ -257,6 +270,7 @@ impl Inner {
             done,
         }) = queue.recv().await
         {
+            self.wait_for_room().await;
             let now = crate::now();
             let sender = message
                 .sender

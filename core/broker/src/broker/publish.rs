@@ -16,10 +16,12 @@ use super::{Inner, Touched, Turn, reason_of};
 use crate::delivery::{Delivery, Identifiers};
 use crate::event::message::{MessageDraft, Origin, PublishAnswer, Receiver};
 use crate::hook::{Chain, Decision, Explained, Scope};
-use crate::message::{Message, Offer, Source};
+use crate::message::{Message, Source};
+use crate::offer::Offer;
 use crate::router::{Group, MatchCache, Matches, Readiness};
 use crate::session::SessionRef;
 use crate::session::sending::{DropReason, Offered};
+use crate::store::group::Promise;
 
 /// What the publisher is told.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub(crate) struct Outcome {
     pub(crate) properties: Option<Box<AckProperties>>,
     /// A plugin wants the publisher's connection to end.
     pub(crate) disconnect: Option<Box<Explained>>,
+    /// What the acknowledgement must wait for.
+    pub(crate) promise: Promise,
 }
 
 impl Outcome {
@@ -38,6 +42,7 @@ impl Outcome {
             reason: answer.reason.unwrap_or(ReasonCode::Success),
             properties: answer.properties,
             disconnect: None,
+            promise: Promise::Nothing,
         }
     }
 
@@ -55,6 +60,7 @@ impl Outcome {
                     reason: answer.reason.unwrap_or(nobody),
                     properties: answer.properties,
                     disconnect: routed.disconnect,
+                    promise: routed.promise,
                 }
             }
         }
@@ -65,6 +71,7 @@ impl Outcome {
             reason,
             properties: None,
             disconnect: None,
+            promise: Promise::Nothing,
         }
     }
 }
@@ -101,6 +108,7 @@ struct Routed {
     n_filtered: usize,
     n_taken: usize,
     disconnect: Option<Box<Explained>>,
+    promise: Promise,
 }
 
 impl Inner {
@@ -298,22 +306,34 @@ impl Inner {
             matches,
             touched,
             session,
+            durability,
             ..
         } = turn;
         let found = match only {
-            Some(session) => Found::New(Arc::from([Route::only(session, publish.topic)?])),
+            Some(session) => {
+                let rule = self.rule_for(publish.topic);
+                Found::New(Arc::from([Route::only(session, publish.topic, rule)?]))
+            }
             None => self.route_of(routes, matches, publish.topic)?,
         };
         let Some(route) = found.route() else {
             return Ok(Routed::default());
         };
-        let offer = Offer::new(
+        let mut offer = Offer::new(
             publish,
             &route.topic,
             origin.client_id(),
             origin.source,
             now,
         );
+        if let Some(journal) = self.journal.get() {
+            let n_receivers = route.targets.len() + route.shared.len();
+            offer.set_durability(route.durability.unwrap_or(*durability), n_receivers > 1);
+            let survives = |session: &SessionRef| session.0.ledger().is_some();
+            if publish.qos == QoS::ExactlyOnce && session.as_ref().is_some_and(survives) {
+                offer.set_grouped(journal);
+            }
+        }
         // 7: keep or clear the Retained Message.
         if publish.retain && only.is_none() {
             self.retain(&offer)?;
@@ -353,6 +373,7 @@ impl Inner {
                 routed.n_matched > 0 && routed.n_filtered == routed.n_matched,
             );
         }
+        routed.promise = offer.promise();
         Ok(routed)
     }
 
@@ -369,7 +390,8 @@ impl Inner {
                 .map_or(Found::Nothing, |found| Found::Known(found)));
         }
         let generation = self.router.matches(topic, matches);
-        let route: Arc<[Route]> = Arc::from([Route::new(topic, matches)?]);
+        let rule = self.rule_for(topic);
+        let route: Arc<[Route]> = Arc::from([Route::new(topic, matches, rule)?]);
         matches.clear();
         routes.insert(generation, topic, Arc::clone(&route));
         Ok(Found::New(route))
@@ -500,7 +522,7 @@ impl Inner {
             let Ok(topic) = TopicName::parse(publish.topic) else {
                 return;
             };
-            let own = Offer::new(&publish, &topic, offer.sender(), offer.source(), offer.now);
+            let own = Offer::instead(offer, &publish, &topic);
             self.enqueue(chain, touched, to, &own, delivery, routed);
             return;
         }
@@ -580,14 +602,20 @@ impl Inner {
     fn retain(&self, offer: &Offer<'_>) -> Result<(), ReasonCode> {
         let topic = offer.publish.topic;
         let change = if offer.publish.payload.is_empty() {
-            match self.retained.clear(topic) {
+            let cleared = self.retained.clear_if(topic, |_| {
+                offer.wait_for(self.tell_cleared(&offer.message().topic, offer.durability()));
+                true
+            });
+            match cleared {
                 Some(_) => "removed",
                 None => return Ok(()),
             }
         } else {
             let message = Arc::clone(offer.message());
             let size = message.size();
-            match self.retained.set(topic, message, size) {
+            let told = Arc::clone(&message);
+            let tell = || offer.wait_for(self.tell_retained(told, offer.durability()));
+            match self.retained.set_and(topic, message, size, tell) {
                 Ok(Some(_)) => "replaced",
                 Ok(None) => "set",
                 Err(full) => {
@@ -623,6 +651,7 @@ impl Inner {
         let publish = message.as_publish(now);
         let mut offer = Offer::of(message, &publish, now);
         offer.set_source(Source::Retained);
+        offer.set_durability(self.durability_of(&message.topic), false);
         let delivery = Delivery {
             qos: message.qos.min(subscription.options.qos),
             retain: true,

@@ -209,7 +209,7 @@ impl Inner {
             if !state.holds(filter, tagged) {
                 return false;
             }
-            let removed = state.unsubscribe(filter);
+            let removed = state.unsubscribe(filter).map(|(removed, _)| removed);
             self.router
                 .unsubscribe(filter.share_name(), filter.filter(), &entry.session);
             removed

@@ -8,6 +8,7 @@ use super::sessions::Subscription;
 use crate::delivery::Identifiers;
 use crate::router::{Group, Matches};
 use crate::session::SessionRef;
+use crate::store::Durability;
 
 /// Who matches one topic, merged per Session: what a connection remembers.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub(crate) struct Route {
     pub(super) topic: TopicName,
     pub(super) targets: Box<[Target]>,
     pub(super) shared: Box<[Arc<Group<SessionRef, Subscription>>]>,
+    /// What an acknowledgement promises for this topic, if a rule says so.
+    pub(super) durability: Option<Durability>,
 }
 
 /// A [`Route`], remembered or just made.
@@ -59,6 +62,7 @@ impl Route {
     pub(super) fn new(
         topic: &str,
         matches: &Matches<SessionRef, Subscription>,
+        durability: Option<Durability>,
     ) -> Result<Self, ReasonCode> {
         let mut targets: Vec<Target> = Vec::with_capacity(matches.plain.len());
         let mut sorted: Vec<_> = matches.plain.iter().collect();
@@ -74,10 +78,15 @@ impl Route {
             topic: topic_name(topic)?,
             targets: targets.into(),
             shared: matches.shared.clone().into(),
+            durability,
         })
     }
 
-    pub(super) fn only(session: &SessionRef, topic: &str) -> Result<Self, ReasonCode> {
+    pub(super) fn only(
+        session: &SessionRef,
+        topic: &str,
+        durability: Option<Durability>,
+    ) -> Result<Self, ReasonCode> {
         let target = Target {
             session: session.clone(),
             qos: QoS::ExactlyOnce,
@@ -89,6 +98,7 @@ impl Route {
             topic: topic_name(topic)?,
             targets: Box::new([target]),
             shared: Box::new([]),
+            durability,
         })
     }
 }

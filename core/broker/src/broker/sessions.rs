@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::SystemTime;
 
 use ahash::RandomState;
 use hashbrown::HashMap;
@@ -14,6 +15,9 @@ use tokio::sync::Notify;
 use super::timers::TimerKey;
 use crate::client::ClientInfo;
 use crate::session::SessionRef;
+use crate::store::journal::Ticket;
+use crate::store::ledger::Ledger;
+use crate::store::{Change, StoredSubscription};
 
 /// What a subscriber asked for; the router's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +53,10 @@ pub(crate) struct State {
     pub(crate) timers: Vec<TimerKey>,
     /// The Session was removed; who still holds it must not use it.
     pub(crate) is_deleted: bool,
+    /// Since when the client is away, by the wall clock; `None` while it is connected.
+    pub(crate) away_since: Option<SystemTime>,
+    /// The line to the journal, if the Session survives the broker.
+    pub(crate) ledger: Option<Ledger>,
 }
 
 /// How a subscription came to be that was allowed with tags, to ask the same again.
@@ -76,18 +84,38 @@ impl State {
         filter: &TopicFilter,
         subscription: Subscription,
         tagged: Option<Tagged>,
-    ) {
+    ) -> Ticket {
+        let mut ticket = Ticket::NONE;
+        if let Some(ledger) = &self.ledger {
+            let stored = Box::new(stored(subscription, tagged.as_ref()));
+            ticket = ledger.push(Change::Subscribed(ledger.session, filter.clone(), stored));
+        }
         self.subscriptions.insert(filter.clone(), subscription);
         match tagged {
             Some(tagged) => self.tagged.insert(filter.clone(), Arc::new(tagged)),
             None => self.tagged.remove(filter),
         };
+        ticket
     }
 
     /// Gives a subscription up.
-    pub(crate) fn unsubscribe(&mut self, filter: &TopicFilter) -> Option<Subscription> {
+    pub(crate) fn unsubscribe(&mut self, filter: &TopicFilter) -> Option<(Subscription, Ticket)> {
         self.tagged.remove(filter);
-        self.subscriptions.remove(filter)
+        let removed = self.subscriptions.remove(filter)?;
+        let ticket = self.ledger.as_ref().map_or(Ticket::NONE, |ledger| {
+            ledger.push(Change::Unsubscribed(ledger.session, filter.clone()))
+        });
+        Some((removed, ticket))
+    }
+
+    /// From here on the Session survives the broker; its subscriptions are told.
+    pub(crate) fn survive(&mut self, ledger: Ledger) {
+        for (filter, subscription) in &self.subscriptions {
+            let tagged = self.tagged.get(filter).map(|tagged| &**tagged);
+            let stored = Box::new(stored(*subscription, tagged));
+            ledger.push(Change::Subscribed(ledger.session, filter.clone(), stored));
+        }
+        self.ledger = Some(ledger);
     }
 
     /// Whether this is still the subscription that was made then.
@@ -96,15 +124,16 @@ impl State {
             .get(filter)
             .is_some_and(|present| Arc::ptr_eq(present, tagged))
     }
+}
 
-    /// Subscriptions were replaced as a whole: what is still held is still asked about again.
-    pub(crate) fn forget_tags_of_others(&mut self) {
-        let Self {
-            subscriptions,
-            tagged,
-            ..
-        } = self;
-        tagged.retain(|filter, _| subscriptions.contains_key(filter));
+/// A subscription in the store's words.
+fn stored(subscription: Subscription, tagged: Option<&Tagged>) -> StoredSubscription {
+    let asked = tagged.map_or(subscription, |tagged| tagged.asked);
+    StoredSubscription {
+        options: subscription.options,
+        identifier: subscription.identifier,
+        tags: tagged.map_or(Vec::new(), |tagged| tagged.tags.to_vec()),
+        asked: (asked.options, asked.identifier),
     }
 }
 

@@ -35,6 +35,10 @@ pub struct StatsView {
     pub subscriptions: usize,
     /// Retained messages.
     pub retained: usize,
+    /// Bytes of changes that the store does not have yet.
+    pub unstored_bytes: usize,
+    /// The store fails: acknowledgements that promise it wait.
+    pub store_is_failing: bool,
 }
 
 impl Stats {
@@ -77,6 +81,14 @@ impl Stats {
             connected: inner.sessions.n_connected(),
             subscriptions: inner.router.counts().n_subscriptions,
             retained: inner.retained.len(),
+            unstored_bytes: inner
+                .journal
+                .get()
+                .map_or(0, |journal| journal.waiting_bytes()),
+            store_is_failing: inner
+                .journal
+                .get()
+                .is_some_and(|journal| journal.is_failing()),
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::event::subscription::SubscriptionDraft;
 use crate::hook::{Chain, Decision, Explained, Scope};
 use crate::message::Source;
 use crate::router::Cursor;
+use crate::store::journal::Ticket;
 
 /// The answer to one Topic Filter.
 pub(crate) struct FilterOutcome {
@@ -27,6 +28,8 @@ pub(crate) struct FilterOutcome {
     /// Retained messages to send after SUBACK.
     pub(crate) replay: Option<Replay>,
     pub(crate) disconnect: Option<Box<Explained>>,
+    /// What the answer must wait for.
+    pub(crate) ticket: Ticket,
 }
 
 /// Retained messages on their way to a new subscription, a page at a time as the client takes them.
@@ -45,6 +48,7 @@ impl FilterOutcome {
             user_properties: UserProperties::new(),
             replay: None,
             disconnect: None,
+            ticket: Ticket::NONE,
         }
     }
 }
@@ -97,7 +101,7 @@ impl Inner {
             identifier,
         };
         let tagged = Tagged::of(&tags, asked);
-        let is_new = {
+        let (is_new, ticket) = {
             let mut state = entry.state.lock();
             if state.is_deleted {
                 return FilterOutcome::of(ReasonCode::UnspecifiedError);
@@ -107,7 +111,7 @@ impl Inner {
             {
                 return FilterOutcome::of(ReasonCode::QuotaExceeded);
             }
-            state.subscribe(&filter, subscription, tagged);
+            let ticket = state.subscribe(&filter, subscription, tagged);
             // Under the state's lock, so that a Session that is deleted meanwhile takes the subscription with it.
             self.router.subscribe(
                 filter.share_name(),
@@ -115,7 +119,7 @@ impl Inner {
                 &entry.session,
                 subscription,
             );
-            !is_known
+            (!is_known, ticket)
         };
         // Whoever looked for what to ask again may have looked before it was there.
         if self.hooks.reauthorized().changed_since(&tags, moment) {
@@ -150,6 +154,7 @@ impl Inner {
             user_properties,
             replay,
             disconnect: None,
+            ticket,
         }
     }
 
@@ -191,18 +196,18 @@ impl Inner {
             }
             removed
         };
-        if removed.is_some() {
-            let hook = Hook::ClientUnsubscribed;
-            self.notify_subscription(hook, entry, client, &filter, removed, None);
-        }
-        let reason = if removed.is_some() {
-            ReasonCode::Success
-        } else {
-            ReasonCode::NoSubscriptionExisted
+        let (reason, ticket) = match removed {
+            Some((removed, ticket)) => {
+                let hook = Hook::ClientUnsubscribed;
+                self.notify_subscription(hook, entry, client, &filter, Some(removed), None);
+                (ReasonCode::Success, ticket)
+            }
+            None => (ReasonCode::NoSubscriptionExisted, Ticket::NONE),
         };
         FilterOutcome {
             reason_string,
             user_properties,
+            ticket,
             ..FilterOutcome::of(reason)
         }
     }
@@ -296,6 +301,7 @@ impl Inner {
                 .unwrap_or_default(),
             replay: None,
             disconnect: None,
+            ticket: Ticket::NONE,
         })
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Inner;
 use crate::message::Message;
+use crate::store::Durability;
 
 /// How often.
 const PERIOD: Duration = Duration::from_secs(30);
@@ -23,6 +24,15 @@ impl Inner {
         }
     }
 
+    /// Whether it is the very message that was found expired; then the store is told that it goes.
+    pub(crate) fn is_to_go(&self, present: &Arc<Message>, expired: &Arc<Message>) -> bool {
+        let goes = Arc::ptr_eq(present, expired);
+        if goes {
+            self.tell_cleared(&expired.topic, Durability::Os);
+        }
+        goes
+    }
+
     fn sweep(&self, now: std::time::Instant) {
         self.hooks.kv().sweep(self.hooks.now_ms());
         self.hooks.sweep_kept();
@@ -35,7 +45,7 @@ impl Inner {
         for message in expired {
             // Unless another has come meanwhile.
             self.retained
-                .clear_if(&message.topic, |present| Arc::ptr_eq(present, &message));
+                .clear_if(&message.topic, |present| self.is_to_go(present, &message));
         }
     }
 }

@@ -16,7 +16,11 @@ impl Inner {
     pub(crate) async fn send_will(&self, turn: &mut Turn, entry: &Arc<Entry>) {
         let (will, client) = {
             let mut state = entry.state.lock();
-            (state.will.take(), state.client.clone())
+            let will = state.will.take();
+            if will.is_some() {
+                self.tell_session(entry, &state);
+            }
+            (will, state.client.clone())
         };
         let (Some(will), Some(client)) = (will, client) else {
             return;

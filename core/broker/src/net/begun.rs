@@ -6,6 +6,7 @@ use hookmq_mqtt::{Publish, ReasonCode, TopicName};
 
 use crate::session::Session;
 use crate::session::receiving::Receipt;
+use crate::store::group::Promise;
 
 /// See the module.
 #[derive(Default)]
@@ -33,9 +34,10 @@ pub(super) struct Unsettled(pub(super) Option<(Arc<Session>, Receipt)>);
 impl Drop for Unsettled {
     fn drop(&mut self) {
         if let Some((session, receipt)) = &self.0 {
+            let reason = ReasonCode::UnspecifiedError;
             session
                 .receiving()
-                .settle(receipt, ReasonCode::UnspecifiedError);
+                .settle(receipt, reason, Promise::Nothing);
         }
     }
 }

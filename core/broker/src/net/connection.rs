@@ -25,13 +25,13 @@ use super::packets::{Flow, Protocol};
 use crate::broker::Inner;
 use crate::broker::connect::Gateway;
 use crate::broker::sessions::{DisconnectType, Kick};
-use crate::delivery::Delivery;
 use crate::event::message::{MessageDraft, Origin, Receiver};
 use crate::hook::{Chain, Decision, Scope};
-use crate::message::Offer;
+use crate::offer::Offer;
 use crate::session::buffers;
 use crate::session::pending::Waiting;
 use crate::session::sending::DropReason;
+use crate::store::journal::{Asked, Ticket};
 
 /// Bytes read at once.
 const READ_BYTES: usize = 64 << 10;
@@ -73,13 +73,13 @@ async fn open<S: AsyncRead + AsyncWrite + Unpin + Send>(
     mut stream: S,
     gateway: Gateway,
 ) -> Option<Box<Connection<S>>> {
-    let (protocol, inbound, connack) = introduce(&inner, &mut stream, &gateway).await?;
+    let (protocol, inbound, connack, opening) = introduce(&inner, &mut stream, &gateway).await?;
     if *inner.stopping.borrow() {
         // It came in while the others were sent away.
         protocol.control.kick(Kick::shutting_down());
     }
     Some(Box::new(Connection::new(
-        protocol, stream, inbound, connack,
+        protocol, stream, inbound, connack, opening,
     )))
 }
 
@@ -110,10 +110,21 @@ struct Connection<S> {
     /// One and a half times Keep Alive [MQTT-3.1.2-22].
     patience: Option<Duration>,
     timer: Option<Pin<Box<tokio::time::Sleep>>>,
+    /// CONNACK, which comes before anything else, waits for the store.
+    opening: Ticket,
+    asked: Asked,
+    /// Something waited for the store when it was last looked at.
+    looks_again: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
-    fn new(protocol: Protocol, stream: S, inbound: BytesMut, connack: BytesMut) -> Self {
+    fn new(
+        protocol: Protocol,
+        stream: S,
+        inbound: BytesMut,
+        connack: BytesMut,
+        opening: Ticket,
+    ) -> Self {
         let keep_alive = protocol.client.keep_alive;
         let patience =
             (keep_alive > 0).then(|| Duration::from_millis(u64::from(keep_alive) * 1500));
@@ -129,6 +140,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             last_packet: crate::now(),
             patience,
             timer: patience.map(|patience| Box::pin(tokio::time::sleep(patience))),
+            opening,
+            asked: Asked::default(),
+            looks_again: false,
         }
     }
 
@@ -183,8 +197,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 return Poll::Ready(Step::End(end));
             }
             // A client that does not read is not listened to: its answers would pile up.
-            let n_waiting = self.write.len() + self.unasked.len() + self.protocol.replies.len();
-            if n_waiting >= self.protocol.inner.session_settings.outbox_bytes {
+            let protocol = &self.protocol;
+            let n_waiting = self.write.len()
+                + self.unasked.len()
+                + protocol.replies.len()
+                + protocol.promises.len();
+            if n_waiting >= protocol.inner.session_settings.outbox_bytes {
+                break;
+            }
+            // Nor is anybody while the store has to catch up.
+            if self.store_is_full(context) {
                 break;
             }
             match self.poll_input(context) {
@@ -281,10 +303,56 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         Ok((used, None))
     }
 
-    /// Step 11: answers, then the Session's outbox, then retained messages, as the socket takes them.
+    /// Step 11, as far as socket and store let it.
     fn poll_output(&mut self, context: &mut Context<'_>) -> Result<(), Box<End>> {
-        let mut look = self.protocol.entry.session.0.poll_output(context.waker());
         loop {
+            let committed = self.committed();
+            self.write_out(context)?;
+            let inner = &self.protocol.inner;
+            let Some(journal) = inner.journal.get().filter(|_| self.waits_for_store()) else {
+                return Ok(());
+            };
+            journal.wake_me(context, &mut self.asked);
+            self.looks_again = true;
+            // It may have come further since it was looked at.
+            if self.committed() == committed {
+                return Ok(());
+            }
+        }
+    }
+
+    /// How far the store has come.
+    fn committed(&self) -> Ticket {
+        let journal = self.protocol.inner.journal.get();
+        journal.map_or(Ticket::NONE, |journal| journal.committed())
+    }
+
+    /// Whether something can go on only when the store has come further.
+    fn waits_for_store(&self) -> bool {
+        self.opening > self.committed()
+            || !self.protocol.promises.is_empty()
+            || self.session_waits_for_store()
+    }
+
+    fn session_waits_for_store(&self) -> bool {
+        let session = &self.protocol.entry.session.0;
+        session.ledger().is_some() && session.sending().waits_for_store()
+    }
+
+    /// Answers, then the Session's outbox, then retained messages, as the socket takes them.
+    fn write_out(&mut self, context: &mut Context<'_>) -> Result<(), Box<End>> {
+        let mut look = self.protocol.entry.session.0.poll_output(context.waker());
+        if self.opening > self.committed() {
+            // Nothing comes before CONNACK.
+            if look {
+                self.protocol.entry.session.0.mark_output();
+            }
+            return Ok(());
+        }
+        // What waited for the store may go on, and nobody else says so.
+        look |= std::mem::take(&mut self.looks_again);
+        loop {
+            self.protocol.keep_promises();
             if !self.pace.is_spent() {
                 self.admit_unasked();
             }
@@ -307,7 +375,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     // What a plugin let through is in the outbox now, or plugins dropped all that was taken.
                     continue;
                 }
-                if self.protocol.replays.is_empty() {
+                if self.protocol.replays.is_empty() || !self.protocol.promises.is_empty() {
                     return Ok(());
                 }
                 let chain = self.protocol.inner.hooks.chain();
@@ -335,6 +403,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 }
             }
         }
+    }
+
+    /// Whether nobody is read from until the store has caught up; then the task is woken when it has.
+    fn store_is_full(&mut self, context: &Context<'_>) -> bool {
+        let Some(journal) = self.protocol.inner.journal.get() else {
+            return false;
+        };
+        if !journal.is_full() {
+            return false;
+        }
+        journal.wake_me(context, &mut self.asked);
+        journal.is_full()
     }
 
     /// Takes what publishers have encoded, and lets what waits move up; true if there may be more.
@@ -429,6 +509,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             Decision::Drop(explained)
             | Decision::Deny(explained)
             | Decision::Disconnect(explained) => {
+                to.0.sending().forget(&waiting);
                 inner.notify_dropped(
                     &copy,
                     message.source,
@@ -450,11 +531,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                     message.source,
                     now,
                 );
-                let changed = Waiting {
-                    message: Arc::clone(own.message()),
-                    delivery: Delivery { ..waiting.delivery },
-                };
-                to.0.sending().send_waiting(changed, now, &mut lost);
+                to.0.sending()
+                    .send_instead(&waiting, own.message(), now, &mut lost);
             }
             _ => to.0.sending().send_waiting(waiting, now, &mut lost),
         }
@@ -543,6 +621,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let Some(disconnect) = &end.disconnect else {
             return Ok(());
         };
+        if end.ended.reason == ReasonCode::ServerShuttingDown && !self.protocol.promises.is_empty()
+        {
+            let inner = Arc::clone(&self.protocol.inner);
+            if let Some(journal) = inner.journal.get() {
+                journal.wait(journal.tail()).await;
+            }
+        }
+        self.protocol.keep_promises();
         if !self.protocol.replies.is_empty() {
             let mut replies = std::mem::take(&mut self.protocol.replies);
             self.admit(&mut replies);

@@ -70,6 +70,7 @@ impl Listener {
                 listener: Arc::clone(&name),
                 endpoint: peer.to_string(),
                 allow_anonymous: self.settings.allow_anonymous,
+                durability: self.settings.durability,
             };
             let inner = Arc::clone(&inner);
             tokio::spawn(async move {

@@ -17,13 +17,14 @@ use crate::broker::{Inner, Turn};
 use crate::client::ClientInfo;
 use crate::event::packet::PacketDraft;
 use crate::hook::{Chain, Decision};
+use crate::store::journal::Ticket;
 
 /// Reads CONNECT, asks who it is and prepares the answer; a refusal is written here. `None` if nobody came in.
 pub(super) async fn introduce<S: AsyncRead + AsyncWrite + Unpin + Send>(
     inner: &Arc<Inner>,
     stream: &mut S,
     gateway: &Gateway,
-) -> Option<(Protocol, BytesMut, BytesMut)> {
+) -> Option<(Protocol, BytesMut, BytesMut, Ticket)> {
     let mut inbound = BytesMut::new();
     let settings = &inner.session_settings;
     let mut stopping = inner.stopping.subscribe();
@@ -101,8 +102,9 @@ pub(super) async fn introduce<S: AsyncRead + AsyncWrite + Unpin + Send>(
         connected.connack.clone(),
         maximum_packet_size,
     );
+    let opening = connected.ticket;
     let protocol = Protocol::new(Arc::clone(inner), connected, turn, maximum_packet_size);
-    Some((protocol, inbound, connack))
+    Some((protocol, inbound, connack, opening))
 }
 
 /// Reads until one whole packet is there; it must be CONNECT [MQTT-3.1.0-1]. `None` if the peer went.

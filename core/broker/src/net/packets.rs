@@ -23,6 +23,8 @@ use crate::event::packet::PacketDraft;
 use crate::hook::{Chain, Decision, Scope};
 use crate::message::{Message, Source};
 use crate::session::ProtocolError;
+use crate::session::outbox::Outbox;
+use crate::store::journal::Ticket;
 
 /// One connected client's side of the protocol.
 pub(crate) struct Protocol {
@@ -33,6 +35,8 @@ pub(crate) struct Protocol {
     pub(crate) turn: Turn,
     /// Answers that wait to be written.
     pub(crate) replies: BytesMut,
+    /// Answers that wait for the store first, and those that must not overtake them.
+    pub(crate) promises: Outbox,
     /// Retained messages that wait for the client to take them.
     pub(crate) replays: VecDeque<Replay>,
     pub(super) maximum_qos: QoS,
@@ -61,9 +65,11 @@ impl Protocol {
             client,
             control,
             maximum_qos,
+            durability,
             ..
         } = connected;
         let mut turn = turn;
+        turn.durability = durability;
         turn.client = Some(Arc::clone(&client));
         turn.session = Some(entry.session.clone());
         Self {
@@ -73,6 +79,7 @@ impl Protocol {
             control,
             turn,
             replies: BytesMut::new(),
+            promises: Outbox::default(),
             replays: VecDeque::new(),
             maximum_qos,
             maximum_packet_size: maximum_packet_size as usize,
@@ -225,8 +232,9 @@ impl Protocol {
                     .sending()
                     .handle_pubrec(ack.packet_identifier, ack.reason);
                 // An answer like any other: it counts when it is asked whether the client reads what it is told.
-                if let Ok(Some(reason)) = done {
-                    self.reply(Packet::PubRel(Ack::new(ack.packet_identifier, reason)));
+                if let Ok(Some((reason, ticket))) = done {
+                    let release = Packet::PubRel(Ack::new(ack.packet_identifier, reason));
+                    self.reply_after(ticket, release);
                 }
                 self.acknowledged(done.err(), "pubrec", &ack, now);
             }
@@ -338,6 +346,7 @@ impl Protocol {
             Vec::with_capacity(subscribe.subscriptions.len()),
         );
         let mut replays = Vec::new();
+        let mut ticket = Ticket::NONE;
         let mut pace = Pace::default();
         for asked in &subscribe.subscriptions {
             // [MQTT-3.8.3-4]
@@ -376,9 +385,10 @@ impl Protocol {
             answer.reason_string = answer.reason_string.or(outcome.reason_string);
             append(&mut answer.user_properties, &outcome.user_properties);
             replays.extend(outcome.replay);
+            ticket = ticket.max(outcome.ticket);
             pace.step_or_rest().await;
         }
-        self.reply(Packet::SubAck(answer));
+        self.reply_after(ticket, Packet::SubAck(answer));
         self.replays.extend(replays);
         Ok(())
     }
@@ -392,6 +402,7 @@ impl Protocol {
             unsubscribe.packet_identifier,
             Vec::with_capacity(unsubscribe.topic_filters.len()),
         );
+        let mut ticket = Ticket::NONE;
         let mut pace = Pace::default();
         for filter in &unsubscribe.topic_filters {
             pace.step_or_rest().await;
@@ -406,8 +417,9 @@ impl Protocol {
             answer.reasons.push(outcome.reason);
             answer.reason_string = answer.reason_string.or(outcome.reason_string);
             append(&mut answer.user_properties, &outcome.user_properties);
+            ticket = ticket.max(outcome.ticket);
         }
-        self.reply(Packet::UnsubAck(answer));
+        self.reply_after(ticket, Packet::UnsubAck(answer));
         Ok(())
     }
 
@@ -468,9 +480,9 @@ impl Protocol {
         for message in &found {
             if message.is_expired(now) {
                 // It goes for good, unless another has come meanwhile.
-                self.inner
-                    .retained
-                    .clear_if(&message.topic, |present| Arc::ptr_eq(present, message));
+                self.inner.retained.clear_if(&message.topic, |present| {
+                    self.inner.is_to_go(present, message)
+                });
                 continue;
             }
             self.inner.offer_retained(
@@ -483,6 +495,38 @@ impl Protocol {
             );
         }
         !self.replays.is_empty()
+    }
+
+    /// An answer that promises something waits until the store has it. Answers of this kind keep their order among themselves
+    /// [MQTT-4.6.0-2]; all others go at once.
+    pub(super) fn reply_after(&mut self, ticket: Ticket, packet: Packet<'_>) {
+        if ticket == Ticket::NONE && self.promises.is_empty() {
+            return self.reply(packet);
+        }
+        let waiting =
+            std::mem::replace(&mut self.replies, std::mem::take(&mut self.promises.bytes));
+        let place = self.replies.len();
+        self.reply(packet);
+        self.promises.bytes = std::mem::replace(&mut self.replies, waiting);
+        self.promises.hold(place, ticket);
+    }
+
+    /// Moves the answers to where they are written from whose promises hold now.
+    pub(super) fn keep_promises(&mut self) {
+        if self.promises.is_empty() {
+            return;
+        }
+        let mut kept = BytesMut::new();
+        let journal = self.inner.journal.get();
+        let committed = || journal.map_or(Ticket::NONE, |journal| journal.committed());
+        if self.promises.take(committed, &mut kept) {
+            if self.replies.is_empty() {
+                self.replies = kept;
+            } else {
+                self.replies.extend_from_slice(&kept);
+                crate::session::buffers::give(kept);
+            }
+        }
     }
 
     /// Encodes an answer. Texts are left out where the client did not ask for them [MQTT-3.1.2-29] or has no room for them

@@ -151,8 +151,8 @@ impl Protocol {
                 topic,
                 unsettled: Unsettled(Some((session, receipt))),
             })),
-            Inbound::Again(identifier, reason) => {
-                self.reply(Packet::PubRec(Ack::new(identifier, reason)));
+            Inbound::Again(identifier, reason, ticket) => {
+                self.reply_after(ticket, Packet::PubRec(Ack::new(identifier, reason)));
                 Ok(None)
             }
         }
@@ -197,15 +197,17 @@ impl Protocol {
         } else {
             outcome.reason
         };
-        self.entry.session.0.receiving().settle(receipt, reason);
+        let session = &self.entry.session.0;
+        let ticket = session.receiving().settle(receipt, reason, outcome.promise);
         let mut ack = Ack::new(identifier, reason);
         ack.properties = outcome.properties.filter(|properties| {
             properties.reason_string.is_some() || !properties.user_properties.is_empty()
         });
-        self.reply(if qos == QoS::ExactlyOnce {
+        let answer = if qos == QoS::ExactlyOnce {
             Packet::PubRec(ack)
         } else {
             Packet::PubAck(ack)
-        });
+        };
+        self.reply_after(ticket, answer);
     }
 }

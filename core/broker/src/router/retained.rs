@@ -135,6 +135,21 @@ impl<M: Clone> Retained<M> {
     ///
     /// [`RetainedFull`] names the limit in the way; nothing is changed then.
     pub fn set(&self, topic: &str, message: M, n_bytes: usize) -> Result<Option<M>, RetainedFull> {
+        self.set_and(topic, message, n_bytes, || ())
+    }
+
+    /// [`Retained::set`], and `tell` if it was kept: under the lock, so that of two messages the later one is told later. It must not
+    /// call back.
+    ///
+    /// # Errors
+    /// As [`Retained::set`].
+    pub fn set_and(
+        &self,
+        topic: &str,
+        message: M,
+        n_bytes: usize,
+        tell: impl FnOnce(),
+    ) -> Result<Option<M>, RetainedFull> {
         let key = key(topic);
         let mut store = self.store.write();
         let Store {
@@ -153,6 +168,7 @@ impl<M: Clone> Retained<M> {
         if let Some(kept) = messages.get_mut(key.as_slice()) {
             *n_bytes_held = fits(*n_bytes_held - kept.n_bytes)?;
             let old = std::mem::replace(kept, Kept { message, n_bytes });
+            tell();
             return Ok(Some(old.message));
         }
         if messages.len() >= self.limits.n_messages {
@@ -162,6 +178,7 @@ impl<M: Clone> Retained<M> {
         }
         *n_bytes_held = fits(*n_bytes_held)?;
         messages.insert(key.as_slice().into(), Kept { message, n_bytes });
+        tell();
         Ok(None)
     }
 

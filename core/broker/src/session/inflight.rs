@@ -10,6 +10,7 @@ use hookmq_mqtt::{PacketIdentifier, QoS};
 
 use crate::delivery::Delivery;
 use crate::message::Message;
+use crate::store::Place;
 
 /// What the receiver must send next, in the standard's words.
 #[expect(clippy::enum_variant_names, reason = "the packets' names")]
@@ -26,6 +27,28 @@ pub(super) struct Slot {
     pub(super) message: Arc<Message>,
     pub(super) delivery: Delivery,
     pub(super) awaits: Awaits,
+    /// Where the store has it, if it must survive.
+    pub(super) kept: Option<Place>,
+    /// The store was told that it was sent.
+    pub(super) is_told: bool,
+}
+
+impl Slot {
+    /// A message that is sent for the first time.
+    pub(super) fn new(message: Arc<Message>, delivery: Delivery, kept: Option<Place>) -> Self {
+        let awaits = if delivery.qos == QoS::ExactlyOnce {
+            Awaits::PubRec
+        } else {
+            Awaits::PubAck
+        };
+        Self {
+            message,
+            delivery,
+            awaits,
+            kept,
+            is_told: false,
+        }
+    }
 }
 
 /// The window of unacknowledged messages.
@@ -38,6 +61,9 @@ pub(super) struct Inflight {
     n_waiting: usize,
     bytes: usize,
 }
+
+/// Identifiers from 1 to 65 535, in a ring.
+const RING: usize = u16::MAX as usize;
 
 impl Inflight {
     /// Identifiers between the oldest unacknowledged and the next one, at most. A client that acknowledges everything but the
@@ -66,21 +92,36 @@ impl Inflight {
     }
 
     /// Takes a message in and names it.
-    pub(super) fn push(&mut self, message: Arc<Message>, delivery: Delivery) -> PacketIdentifier {
+    pub(super) fn push(&mut self, slot: Slot) -> PacketIdentifier {
         let identifier = self.identifier_at(self.slots.len());
-        let awaits = if delivery.qos == QoS::ExactlyOnce {
-            Awaits::PubRec
-        } else {
-            Awaits::PubAck
-        };
-        self.bytes += message.size();
-        self.slots.push_back(Some(Box::new(Slot {
-            message,
-            delivery,
-            awaits,
-        })));
+        self.bytes += slot.message.size();
+        self.slots.push_back(Some(Box::new(slot)));
         self.n_waiting += 1;
         identifier
+    }
+
+    /// Takes messages in that were named before the broker ended.
+    pub(super) fn restore(&mut self, mut named: Vec<(PacketIdentifier, Slot)>) {
+        named.sort_by_key(|(identifier, _)| identifier.get());
+        // In the ring of identifiers the oldest comes behind the widest gap: the window never spans more than a quarter of it.
+        let ids: Vec<usize> = named.iter().map(|(id, _)| usize::from(id.get())).collect();
+        let before = ids.iter().rev().take(1).map(|last| last.wrapping_sub(RING));
+        let gaps = before
+            .chain(ids.iter().copied())
+            .zip(&ids)
+            .map(|(before, id)| id.wrapping_sub(before));
+        let widest = gaps.enumerate().max_by_key(|(_, gap)| *gap);
+        named.rotate_left(widest.map_or(0, |(at, _)| at));
+        for (identifier, slot) in named {
+            if self.slots.is_empty() {
+                self.oldest = identifier;
+            }
+            let at = self.place_of(identifier);
+            while self.slots.len() < at {
+                self.slots.push_back(None);
+            }
+            self.push(slot);
+        }
     }
 
     /// The identifier that [`Inflight::push`] will give next.
@@ -118,13 +159,20 @@ impl Inflight {
             .filter_map(|(at, slot)| slot.as_deref().map(|slot| (self.identifier_at(at), slot)))
     }
 
+    /// The same, to note what the store knows of them.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (PacketIdentifier, &mut Slot)> {
+        let oldest = self.oldest;
+        self.slots
+            .iter_mut()
+            .enumerate()
+            .filter_map(move |(at, slot)| {
+                let slot = slot.as_deref_mut()?;
+                Some((identifier_from(oldest, at), slot))
+            })
+    }
+
     fn identifier_at(&self, place: usize) -> PacketIdentifier {
-        // 1 to 65 535 in a ring; the span is far below its length.
-        let number = (usize::from(self.oldest.get()) - 1 + place) % usize::from(u16::MAX) + 1;
-        u16::try_from(number)
-            .ok()
-            .and_then(PacketIdentifier::new)
-            .unwrap_or(PacketIdentifier::FIRST)
+        identifier_from(self.oldest, place)
     }
 
     fn place_of(&self, identifier: PacketIdentifier) -> usize {
@@ -135,9 +183,18 @@ impl Inflight {
         if to >= from {
             to - from
         } else {
-            to + usize::from(u16::MAX) - from
+            to + RING - from
         }
     }
+}
+
+fn identifier_from(oldest: PacketIdentifier, place: usize) -> PacketIdentifier {
+    // The span is far below the ring's length.
+    let number = (usize::from(oldest.get()) - 1 + place) % RING + 1;
+    u16::try_from(number)
+        .ok()
+        .and_then(PacketIdentifier::new)
+        .unwrap_or(PacketIdentifier::FIRST)
 }
 
 #[cfg(test)]
@@ -147,10 +204,11 @@ mod tests {
 
     fn push(inflight: &mut Inflight) -> u16 {
         inflight
-            .push(
+            .push(Slot::new(
                 message("t", QoS::AtLeastOnce),
                 Delivery::plain(QoS::AtLeastOnce),
-            )
+                None,
+            ))
             .get()
     }
 
@@ -190,6 +248,48 @@ mod tests {
         assert!(ack(&mut inflight, 1));
         assert_eq!(inflight.slots.len(), 2);
         assert_eq!(push(&mut inflight), 6);
+    }
+
+    // [MQTT-4.4.0-1]
+    #[test]
+    fn what_is_restored_keeps_its_identifiers_and_their_order() {
+        let slot = || {
+            Slot::new(
+                message("t", QoS::AtLeastOnce),
+                Delivery::plain(QoS::AtLeastOnce),
+                None,
+            )
+        };
+        for names in [
+            vec![7],
+            vec![3, 4, 9],
+            vec![65_530, 65_535, 2, 5],
+            vec![1, 65_535],
+        ] {
+            let mut inflight = Inflight::new();
+            let mut named: Vec<_> = names
+                .iter()
+                .filter_map(|name| PacketIdentifier::new(*name))
+                .map(|name| (name, slot()))
+                .collect();
+            named.reverse();
+            inflight.restore(named);
+            let mut expected = names.clone();
+            if names == [1, 65_535] {
+                expected.reverse();
+            }
+            let restored: Vec<_> = inflight.iter().map(|(name, _)| name.get()).collect();
+            assert_eq!(restored, expected);
+            let last = expected.last().copied().unwrap_or_default();
+            assert_eq!(
+                push(&mut inflight),
+                if last == 65_535 { 1 } else { last + 1 }
+            );
+            for name in expected {
+                assert!(ack(&mut inflight, name));
+            }
+            assert_eq!(inflight.len(), 1);
+        }
     }
 
     #[test]

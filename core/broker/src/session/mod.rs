@@ -6,6 +6,7 @@
 mod alias;
 pub(crate) mod buffers;
 mod inflight;
+pub(crate) mod outbox;
 pub(crate) mod pending;
 mod received;
 pub(crate) mod receiving;
@@ -14,13 +15,13 @@ pub(crate) mod settings;
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 
 use arc_swap::ArcSwapOption;
 use futures_util::task::AtomicWaker;
-use hookmq_mqtt::{ClientId, ReasonCode};
+use hookmq_mqtt::{ClientId, PacketIdentifier, ReasonCode};
 use parking_lot::{Mutex, MutexGuard};
 
 use self::receiving::Receiving;
@@ -28,6 +29,7 @@ use self::sending::Sending;
 use self::settings::SessionSettings;
 use crate::client::ClientInfo;
 use crate::hook::NoticeOrder;
+use crate::store::ledger::Ledger;
 
 /// The client broke the protocol: DISCONNECT with the reason, then close.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -56,6 +58,8 @@ pub(crate) struct Session {
     waker: AtomicWaker,
     has_output: AtomicBool,
     connected: AtomicBool,
+    /// It survives the broker; both halves have a copy.
+    ledger: OnceLock<Ledger>,
 }
 
 impl Session {
@@ -69,7 +73,28 @@ impl Session {
             waker: AtomicWaker::new(),
             has_output: AtomicBool::new(false),
             connected: AtomicBool::new(false),
+            ledger: OnceLock::new(),
         }
+    }
+
+    /// The line to the journal, if the Session survives the broker.
+    pub(crate) fn ledger(&self) -> Option<&Ledger> {
+        self.ledger.get()
+    }
+
+    /// From here on the Session survives the broker.
+    pub(crate) fn survive(&self, ledger: Ledger) {
+        self.receiving().survive(&ledger);
+        self.sending().survive(&ledger);
+        // Whoever set it before set the same.
+        let _ = self.ledger.set(ledger);
+    }
+
+    /// The Session has survived the broker; its queue comes later.
+    pub(crate) fn restore(&self, ledger: Ledger, received: &[(PacketIdentifier, ReasonCode)]) {
+        self.receiving().restore(ledger.clone(), received);
+        self.sending().set_ledger(ledger.clone());
+        let _ = self.ledger.set(ledger);
     }
 
     pub(crate) const fn client_id(&self) -> &ClientId {

@@ -8,12 +8,28 @@ use hookmq_mqtt::QoS;
 use super::settings::QueueFull;
 use crate::delivery::Delivery;
 use crate::message::Message;
+use crate::offer::Kept;
 
 /// One waiting message.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Waiting {
     pub(crate) message: Arc<Message>,
     pub(crate) delivery: Delivery,
+    /// Where the store has it, if it must survive.
+    pub(crate) kept: Option<Kept>,
+    /// It may have been sent before the broker ended: goes out with DUP.
+    pub(crate) dup: bool,
+}
+
+impl Waiting {
+    pub(crate) const fn new(message: Arc<Message>, delivery: Delivery) -> Self {
+        Self {
+            message,
+            delivery,
+            kept: None,
+            dup: false,
+        }
+    }
 }
 
 /// A first-in first-out queue with a bound on count and bytes.
@@ -80,6 +96,27 @@ impl Pending {
 
     pub(super) fn front(&self) -> Option<&Waiting> {
         self.queue.front()
+    }
+
+    /// The newest, to note where the store has it.
+    pub(super) fn back_mut(&mut self) -> Option<&mut Waiting> {
+        self.queue.back_mut()
+    }
+
+    /// All of them, to note where the store has them.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Waiting> {
+        self.queue.iter_mut()
+    }
+
+    /// Puts stored messages before all others, whatever the limits are now.
+    pub(super) fn restore(&mut self, stored: Vec<Waiting>) {
+        let since = std::mem::replace(&mut self.queue, stored.into());
+        self.bytes += self
+            .queue
+            .iter()
+            .map(|waiting| waiting.message.size())
+            .sum::<usize>();
+        self.queue.extend(since);
     }
 
     pub(super) fn pop(&mut self) -> Option<Waiting> {

@@ -8,7 +8,15 @@ use hookmq_mqtt::{PacketIdentifier, ReasonCode};
 
 /// The identifiers, each with the Reason Code of its first PUBREC.
 #[derive(Debug, Default)]
-pub(super) struct Received(BTreeMap<PacketIdentifier, ReasonCode>);
+pub(super) struct Received(BTreeMap<PacketIdentifier, Answered>);
+
+/// How a message was answered.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Answered {
+    pub(super) reason: ReasonCode,
+    /// The store knows of it, or will.
+    pub(super) is_stored: bool,
+}
 
 impl Received {
     pub(super) fn len(&self) -> usize {
@@ -16,16 +24,23 @@ impl Received {
     }
 
     /// The answer that was given, if the message came before.
-    pub(super) fn get(&self, identifier: PacketIdentifier) -> Option<ReasonCode> {
+    pub(super) fn get(&self, identifier: PacketIdentifier) -> Option<Answered> {
         self.0.get(&identifier).copied()
     }
 
-    pub(super) fn insert(&mut self, identifier: PacketIdentifier, reason: ReasonCode) {
-        self.0.insert(identifier, reason);
+    pub(super) fn insert(&mut self, identifier: PacketIdentifier, answered: Answered) {
+        self.0.insert(identifier, answered);
     }
 
-    /// True if it was there.
-    pub(super) fn remove(&mut self, identifier: PacketIdentifier) -> bool {
-        self.0.remove(&identifier).is_some()
+    /// What it was, if it was there.
+    pub(super) fn remove(&mut self, identifier: PacketIdentifier) -> Option<Answered> {
+        self.0.remove(&identifier)
+    }
+
+    /// All of them, to note what the store knows.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (PacketIdentifier, &mut Answered)> {
+        self.0
+            .iter_mut()
+            .map(|(identifier, answered)| (*identifier, answered))
     }
 }

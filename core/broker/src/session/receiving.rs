@@ -10,8 +10,11 @@ use hookmq_mqtt::{PacketIdentifier, QoS, ReasonCode, TopicName};
 
 use super::ProtocolError;
 use super::alias::InboundAliases;
-use super::received::Received;
+use super::received::{Answered, Received};
 use super::settings::SessionSettings;
+use crate::store::group::Promise;
+use crate::store::journal::Ticket;
+use crate::store::ledger::Ledger;
 
 /// The right to one answer for one PUBLISH. Not `Clone`: there is one answer.
 #[derive(Debug)]
@@ -36,8 +39,8 @@ impl Receipt {
 pub(crate) enum Inbound {
     /// A new message; its Topic Name if an alias was used.
     New(Receipt, Option<TopicName>),
-    /// A QoS 2 message that came before: it is answered again and not delivered [MQTT-4.3.3-10].
-    Again(PacketIdentifier, ReasonCode),
+    /// A QoS 2 message that came before: it is answered again, when the ticket is in the store, and not delivered [MQTT-4.3.3-10].
+    Again(PacketIdentifier, ReasonCode, Ticket),
 }
 
 /// See the module.
@@ -46,6 +49,8 @@ pub(crate) struct Receiving {
     settings: Arc<SessionSettings>,
     aliases: InboundAliases,
     received: Received,
+    /// The line to the journal, for a Session that survives the broker.
+    ledger: Option<Ledger>,
 }
 
 impl Receiving {
@@ -54,12 +59,42 @@ impl Receiving {
             settings,
             aliases: InboundAliases::default(),
             received: Received::default(),
+            ledger: None,
+        }
+    }
+
+    /// From here on the Session survives the broker; what it holds is told.
+    pub(crate) fn survive(&mut self, ledger: &Ledger) {
+        self.ledger = Some(ledger.clone());
+        for (identifier, answered) in self.received.iter_mut() {
+            answered.is_stored = true;
+            ledger.push(ledger.received(identifier, answered.reason));
+        }
+    }
+
+    /// What the store knows of an earlier run, with the line to the journal.
+    pub(crate) fn restore(&mut self, ledger: Ledger, received: &[(PacketIdentifier, ReasonCode)]) {
+        self.ledger = Some(ledger);
+        for (identifier, reason) in received {
+            let (reason, is_stored) = (*reason, true);
+            self.received
+                .insert(*identifier, Answered { reason, is_stored });
         }
     }
 
     /// A Network Connection is up; aliases begin anew.
     pub(crate) fn attach(&mut self) {
         self.aliases = InboundAliases::new(self.settings.topic_alias_maximum);
+    }
+
+    /// The Session ends: the store forgets what it knows.
+    pub(crate) fn drain(&mut self) {
+        let ledger = self.ledger.take();
+        for (identifier, answered) in self.received.iter_mut() {
+            if let (Some(ledger), true) = (&ledger, answered.is_stored) {
+                ledger.released(identifier);
+            }
+        }
     }
 
     /// Whether a PUBLISH needs this half at all: a plain QoS 0 message does not.
@@ -98,8 +133,12 @@ impl Receiving {
                 "MQTT-2.2.1-3",
             ));
         };
-        if let Some(reason) = self.received.get(identifier) {
-            return Ok(Inbound::Again(identifier, reason));
+        if let Some(answered) = self.received.get(identifier) {
+            let ticket = match &self.ledger {
+                Some(ledger) if answered.is_stored => ledger.journal.tail(),
+                _ => Ticket::NONE,
+            };
+            return Ok(Inbound::Again(identifier, answered.reason, ticket));
         }
         if self.received.len() >= usize::from(self.settings.receive_maximum) {
             return Err(ProtocolError::new(
@@ -108,27 +147,49 @@ impl Receiving {
             ));
         }
         // Remembered before the message goes on its way, so that a copy on a new connection cannot pass beside it.
-        self.received.insert(identifier, ReasonCode::Success);
+        let answered = Answered {
+            reason: ReasonCode::Success,
+            is_stored: false,
+        };
+        self.received.insert(identifier, answered);
         Ok(Inbound::New(receipt, topic))
     }
 
-    /// The message of a receipt was answered with this reason. A refusal ends the exchange: the identifier is free again.
-    pub(crate) fn settle(&mut self, receipt: &Receipt, reason: ReasonCode) {
-        if let (QoS::ExactlyOnce, Some(identifier)) = (receipt.qos, receipt.identifier) {
-            if reason.is_error() {
-                self.received.remove(identifier);
-            } else {
-                self.received.insert(identifier, reason);
-            }
+    /// The message of a receipt is answered with this reason when the ticket is in the store. A refusal ends the exchange: the identifier
+    /// is free again.
+    pub(crate) fn settle(
+        &mut self,
+        receipt: &Receipt,
+        reason: ReasonCode,
+        promise: Promise,
+    ) -> Ticket {
+        let (QoS::ExactlyOnce, Some(identifier)) = (receipt.qos, receipt.identifier) else {
+            return promise.close();
+        };
+        if reason.is_error() {
+            self.received.remove(identifier);
+            return promise.close();
         }
+        let (ticket, is_stored) = match (promise, &self.ledger) {
+            (Promise::With(mut group), Some(ledger)) => {
+                group.add(ledger.received(identifier, reason), ledger.durability);
+                (group.close(), true)
+            }
+            (promise, _) => (promise.close(), false),
+        };
+        self.received
+            .insert(identifier, Answered { reason, is_stored });
+        ticket
     }
 
     /// PUBREL: the identifier may be used again. The reason for PUBCOMP [MQTT-4.3.3-11].
     pub(crate) fn handle_pubrel(&mut self, identifier: PacketIdentifier) -> ReasonCode {
-        if self.received.remove(identifier) {
-            ReasonCode::Success
-        } else {
-            ReasonCode::PacketIdentifierNotFound
+        let Some(answered) = self.received.remove(identifier) else {
+            return ReasonCode::PacketIdentifierNotFound;
+        };
+        if let (Some(ledger), true) = (&self.ledger, answered.is_stored) {
+            ledger.released(identifier);
         }
+        ReasonCode::Success
     }
 }

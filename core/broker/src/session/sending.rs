@@ -13,12 +13,16 @@ use hookmq_mqtt::packet::{Ack, Packet, Publish};
 use hookmq_mqtt::{PacketIdentifier, ProtocolVersion, QoS, ReasonCode, codec};
 
 use super::alias::{OutboundAliases, Sent};
-use super::buffers;
-use super::inflight::{Awaits, Inflight};
+use super::inflight::{Awaits, Inflight, Slot};
+use super::outbox::Outbox;
 use super::pending::{Pending, Push, Waiting};
 use super::settings::SessionSettings;
 use crate::delivery::Delivery;
-use crate::message::{Message, Offer};
+use crate::message::Message;
+use crate::offer::Offer;
+use crate::store::journal::Ticket;
+use crate::store::ledger::Ledger;
+use crate::store::{self, Durability, Place};
 
 /// What a Topic Alias beside its Topic Name adds at most: the property, and a byte more for each of two lengths.
 const ALIAS_BYTES: usize = 5;
@@ -100,7 +104,7 @@ pub(crate) struct Sending {
     settings: Arc<SessionSettings>,
     connected: bool,
     peer: Peer,
-    outbox: BytesMut,
+    outbox: Outbox,
     inflight: Inflight,
     pending: Pending,
     aliases: OutboundAliases,
@@ -109,6 +113,8 @@ pub(crate) struct Sending {
     /// Somebody listens to `intercept_delivery`: every message waits for the connection's task, which asks before it sends.
     hold: bool,
     n_sent: u64,
+    /// The line to the journal, for a Session that survives the broker.
+    ledger: Option<Ledger>,
 }
 
 impl Sending {
@@ -122,13 +128,14 @@ impl Sending {
                 maximum_packet_size: u32::MAX,
                 topic_alias_maximum: 0,
             },
-            outbox: BytesMut::new(),
+            outbox: Outbox::default(),
             inflight: Inflight::new(),
             pending: Pending::default(),
             aliases: OutboundAliases::default(),
             resend: VecDeque::new(),
             hold: false,
             n_sent: 0,
+            ledger: None,
         }
     }
 
@@ -150,6 +157,10 @@ impl Sending {
             .iter()
             .map(|(identifier, _)| identifier)
             .collect();
+        if let Some(ledger) = self.ledger.as_ref().filter(|_| !self.resend.is_empty()) {
+            // What the store was told of them may still be on its way.
+            self.outbox.hold(0, ledger.journal.tail());
+        }
         let mut lost = Vec::new();
         self.refill(now, &mut lost);
         lost
@@ -160,7 +171,8 @@ impl Sending {
         self.connected = false;
         self.resend.clear();
         self.aliases = OutboundAliases::default();
-        buffers::give(std::mem::take(&mut self.outbox));
+        self.outbox.clear();
+        self.tell_sent();
     }
 
     /// Whether every message waits for the connection's task, see [`Sending::next_held`].
@@ -184,11 +196,12 @@ impl Sending {
                     false => Offered::Dropped(DropReason::TooLarge),
                 };
             }
-        } else if has_room && self.pending.is_empty() && self.has_window() {
-            return match self.send_kept(offer.publish, offer.message(), delivery) {
-                true => Offered::Sent,
-                false => Offered::Dropped(DropReason::TooLarge),
-            };
+        } else if has_room
+            && self.pending.is_empty()
+            && self.has_window()
+            && !self.must_be_stored_first(offer)
+        {
+            return self.send_new(offer, delivery);
         }
         self.queue(offer, delivery)
     }
@@ -216,27 +229,73 @@ impl Sending {
 
     /// Sends a message that was taken with [`Sending::next_held`].
     pub(crate) fn send_waiting(&mut self, waiting: Waiting, now: Instant, lost: &mut Vec<Lost>) {
-        let message = Arc::clone(&waiting.message);
-        let sent = if waiting.delivery.qos == QoS::AtMostOnce {
-            self.encode(&message.as_publish(now), &waiting.delivery, None)
-        } else {
-            self.send_kept(&message.as_publish(now), &message, waiting.delivery.clone())
-        };
-        if !sent {
+        let place = self.outbox.len();
+        let (message, delivery) = (&waiting.message, &waiting.delivery);
+        let identifier = self.inflight.next_identifier();
+        let again = (delivery.qos != QoS::AtMostOnce).then_some((identifier, waiting.dup));
+        if !self.encode(&message.as_publish(now), delivery, again) {
+            self.forget(&waiting);
             lost.push(Lost {
                 waiting,
                 reason: DropReason::TooLarge,
             });
+        } else if waiting.delivery.qos != QoS::AtMostOnce {
+            let Waiting {
+                message,
+                delivery,
+                kept,
+                ..
+            } = waiting;
+            let kept = kept.map(|kept| kept.place);
+            self.sent(place, identifier, message, delivery, kept);
         }
     }
 
-    /// Swaps the outbox with an empty buffer; true if there is something to write.
-    pub(crate) fn take_outbox(&mut self, into: &mut BytesMut) -> bool {
-        if self.outbox.is_empty() {
-            return false;
+    /// Sends another message in place of one that was taken with [`Sending::next_held`].
+    pub(crate) fn send_instead(
+        &mut self,
+        waiting: &Waiting,
+        message: &Arc<Message>,
+        now: Instant,
+        lost: &mut Vec<Lost>,
+    ) {
+        let mut changed = Waiting {
+            message: Arc::clone(message),
+            ..waiting.clone()
+        };
+        if let (Some(ledger), Some(kept)) = (&self.ledger, &mut changed.kept) {
+            let place = ledger.journal.place(false);
+            let changes = [
+                ledger.queued(place, message, &changed.delivery),
+                ledger.gone(kept.place, &waiting.message, false),
+            ];
+            ledger.journal.push_all(changes, ledger.durability);
+            kept.place = place;
         }
-        std::mem::swap(&mut self.outbox, into);
-        true
+        self.send_waiting(changed, now, lost);
+    }
+
+    /// A message that was taken with [`Sending::next_held`] is not sent at all.
+    pub(crate) fn forget(&self, waiting: &Waiting) {
+        if let (Some(ledger), Some(kept)) = (&self.ledger, &waiting.kept) {
+            ledger.done(kept.place, &waiting.message, false);
+        }
+    }
+
+    /// Gives what may go out in exchange for an empty buffer; true if there is something to write.
+    pub(crate) fn take_outbox(&mut self, into: &mut BytesMut) -> bool {
+        let ledger = self.ledger.as_ref();
+        let committed = || ledger.map_or(Ticket::NONE, |ledger| ledger.journal.committed());
+        self.outbox.take(committed, into)
+    }
+
+    /// Whether something can move on only when the store has come further.
+    pub(crate) fn waits_for_store(&self) -> bool {
+        self.outbox.is_held()
+            || self
+                .pending
+                .front()
+                .is_some_and(|front| !self.is_stored(front))
     }
 
     /// PUBACK: the message that is done now. `None` for an identifier that waits for none.
@@ -244,26 +303,35 @@ impl Sending {
         self.inflight
             .get_mut(identifier)
             .filter(|slot| slot.awaits == Awaits::PubAck)?;
-        self.inflight.remove(identifier).map(|slot| slot.message)
+        self.finish(identifier)
     }
 
-    /// PUBREC: answered with PUBREL of this reason [MQTT-4.3.3-4]; a refusal ends the delivery and gives its message.
+    /// PUBREC: answered with PUBREL of this reason [MQTT-4.3.3-4] when the ticket is in the store; a refusal ends the delivery and
+    /// gives its message.
     pub(crate) fn handle_pubrec(
         &mut self,
         identifier: PacketIdentifier,
         reason: ReasonCode,
-    ) -> Result<Option<ReasonCode>, Arc<Message>> {
+    ) -> Result<Option<(ReasonCode, Ticket)>, Arc<Message>> {
         match self.inflight.get_mut(identifier) {
             Some(slot) if slot.awaits == Awaits::PubRec && reason.is_error() => {
-                let refused = self.inflight.remove(identifier).map(|slot| slot.message);
-                refused.map_or(Ok(None), Err)
+                self.finish(identifier).map_or(Ok(None), Err)
             }
             Some(slot) if slot.awaits != Awaits::PubAck => {
+                let is_first = slot.awaits == Awaits::PubRec;
                 slot.awaits = Awaits::PubComp;
-                Ok(Some(ReasonCode::Success))
+                let ticket = match (&self.ledger, slot.kept) {
+                    (Some(ledger), Some(place)) if is_first => {
+                        slot.is_told = true;
+                        ledger.sent(place, store::Sent::PubRel(identifier))
+                    }
+                    (Some(ledger), Some(_)) => ledger.journal.tail(),
+                    _ => Ticket::NONE,
+                };
+                Ok(Some((ReasonCode::Success, ticket)))
             }
             _ if reason.is_error() => Ok(None),
-            _ => Ok(Some(ReasonCode::PacketIdentifierNotFound)),
+            _ => Ok(Some((ReasonCode::PacketIdentifierNotFound, Ticket::NONE))),
         }
     }
 
@@ -272,20 +340,23 @@ impl Sending {
         self.inflight
             .get_mut(identifier)
             .filter(|slot| slot.awaits == Awaits::PubComp)?;
-        self.inflight.remove(identifier).map(|slot| slot.message)
+        self.finish(identifier)
     }
 
     /// Queued and inflight messages whose Session ends, oldest first.
     pub(crate) fn drain(&mut self) -> Vec<Arc<Message>> {
-        let mut all: Vec<_> = self
-            .inflight
-            .iter()
-            .map(|(_, slot)| Arc::clone(&slot.message))
-            .collect();
+        let mut all = Vec::with_capacity(self.inflight.len() + self.pending.len());
+        for (_, slot) in self.inflight.iter() {
+            self.done(slot);
+            all.push(Arc::clone(&slot.message));
+        }
         while let Some(waiting) = self.pending.pop() {
+            self.forget(&waiting);
             all.push(waiting.message);
         }
         self.inflight = Inflight::new();
+        // Who still has the Session in hand and offers to it must not leave anything behind in the store.
+        self.ledger = None;
         all
     }
 
@@ -351,7 +422,9 @@ impl Sending {
     fn take_sendable(&mut self, now: Instant, lost: &mut Vec<Lost>) -> Option<Waiting> {
         while self.connected && self.outbox.len() < self.settings.outbox_bytes {
             let front = self.pending.front()?;
-            let waiting = if front.message.is_expired(now)
+            let waiting = if !self.is_stored(front) {
+                self.pending.pop_qos0()?
+            } else if front.message.is_expired(now)
                 || front.delivery.qos == QoS::AtMostOnce
                 || self.has_window()
             {
@@ -360,6 +433,7 @@ impl Sending {
                 self.pending.pop_qos0()?
             };
             if waiting.message.is_expired(now) {
+                self.forget(&waiting);
                 lost.push(Lost {
                     waiting,
                     reason: DropReason::Expired,
@@ -372,38 +446,168 @@ impl Sending {
     }
 
     fn queue(&mut self, offer: &Offer<'_>, delivery: Delivery) -> Offered {
-        let waiting = Waiting {
-            message: Arc::clone(offer.message()),
-            delivery,
-        };
+        let waiting = Waiting::new(Arc::clone(offer.message()), delivery);
         let settings = &self.settings;
         let (maximum, bytes) = (
             settings.maximum_queued_messages,
             settings.maximum_queued_bytes,
         );
-        match self
+        let pushed = self
             .pending
-            .push(waiting, maximum, bytes, settings.queue_full)
+            .push(waiting, maximum, bytes, settings.queue_full);
+        if let (Some(ledger), Push::Queued | Push::Overwrote(_)) = (&self.ledger, &pushed)
+            && let Some(newest) = self.pending.back_mut()
         {
+            newest.kept = offer.keep(ledger, &newest.delivery);
+        }
+        match pushed {
             Push::Queued => Offered::Queued,
-            Push::Overwrote(oldest) => Offered::Overwrote(oldest),
+            Push::Overwrote(oldest) => {
+                oldest.iter().for_each(|waiting| self.forget(waiting));
+                Offered::Overwrote(oldest)
+            }
             Push::Full => Offered::Dropped(DropReason::QueueFull),
         }
     }
 
-    /// Encodes a QoS 1 or 2 message and keeps it until it is acknowledged; false if it is too large for the client.
-    fn send_kept(
-        &mut self,
-        publish: &Publish<'_>,
-        message: &Arc<Message>,
-        delivery: Delivery,
-    ) -> bool {
+    /// Encodes a QoS 1 or 2 message at once and keeps it until it is acknowledged.
+    fn send_new(&mut self, offer: &Offer<'_>, delivery: Delivery) -> Offered {
+        let place = self.outbox.len();
         let identifier = self.inflight.next_identifier();
-        if !self.encode(publish, &delivery, Some((identifier, false))) {
-            return false;
+        if !self.encode(offer.publish, &delivery, Some((identifier, false))) {
+            return Offered::Dropped(DropReason::TooLarge);
         }
-        self.inflight.push(Arc::clone(message), delivery);
-        true
+        let ledger = self.ledger.as_ref();
+        let kept = ledger.and_then(|ledger| offer.keep(ledger, &delivery));
+        let message = Arc::clone(offer.message());
+        let kept = kept.map(|kept| kept.place);
+        self.sent(place, identifier, message, delivery, kept);
+        Offered::Sent
+    }
+
+    /// A message stands in the outbox from `place` on. With QoS 2 the store must know its identifier before the receiver does: a second
+    /// copy under another one would be a second message.
+    fn sent(
+        &mut self,
+        place: usize,
+        identifier: PacketIdentifier,
+        message: Arc<Message>,
+        delivery: Delivery,
+        kept: Option<Place>,
+    ) {
+        let mut slot = Slot::new(message, delivery, kept);
+        if let (Some(ledger), Some(kept), Awaits::PubRec) = (&self.ledger, kept, slot.awaits) {
+            let ticket = ledger.sent(kept, store::Sent::Publish(identifier));
+            self.outbox.hold(place, ticket);
+            slot.is_told = true;
+        }
+        self.inflight.push(slot);
+    }
+
+    /// Whether the store must have a message before this receiver gets it.
+    fn must_be_stored_first(&self, offer: &Offer<'_>) -> bool {
+        offer.is_grouped() && self.ledger.is_some() && offer.durability() != Durability::None
+    }
+
+    /// Whether a waiting message may be sent as far as the store is concerned.
+    fn is_stored(&self, waiting: &Waiting) -> bool {
+        let gate = waiting.kept.as_ref().and_then(|kept| kept.gate.as_ref());
+        match (&self.ledger, gate) {
+            (Some(ledger), Some(gate)) => gate.is_passed(&ledger.journal),
+            _ => true,
+        }
+    }
+
+    /// Takes an acknowledged message out.
+    fn finish(&mut self, identifier: PacketIdentifier) -> Option<Arc<Message>> {
+        let slot = self.inflight.remove(identifier)?;
+        self.done(&slot);
+        Some(slot.message)
+    }
+
+    fn done(&self, slot: &Slot) {
+        if let (Some(ledger), Some(place)) = (&self.ledger, slot.kept) {
+            ledger.done(place, &slot.message, slot.is_told);
+        }
+    }
+
+    /// Tells the store what is under way, so that it is sent again under the same identifier even if the broker ends before the client
+    /// is back [MQTT-4.4.0-1].
+    fn tell_sent(&mut self) {
+        let Some(ledger) = &self.ledger else { return };
+        for (identifier, slot) in self.inflight.iter_mut() {
+            if let (Some(place), false) = (slot.kept, slot.is_told) {
+                slot.is_told = true;
+                ledger.sent(place, store::Sent::Publish(identifier));
+            }
+        }
+    }
+
+    /// From here on the Session survives the broker; what it holds is told.
+    pub(crate) fn survive(&mut self, ledger: &Ledger) {
+        self.ledger = Some(ledger.clone());
+        let mut changes = Vec::new();
+        for (identifier, slot) in self.inflight.iter_mut() {
+            let place = ledger.journal.place(false);
+            changes.push(ledger.queued(place, &slot.message, &slot.delivery));
+            let sent = match slot.awaits {
+                Awaits::PubComp => store::Sent::PubRel(identifier),
+                Awaits::PubAck | Awaits::PubRec => store::Sent::Publish(identifier),
+            };
+            changes.push(store::Change::Sent(ledger.session, place, sent));
+            (slot.kept, slot.is_told) = (Some(place), true);
+        }
+        for waiting in self.pending.iter_mut() {
+            if waiting.delivery.qos != QoS::AtMostOnce {
+                let place = ledger.journal.place(false);
+                changes.push(ledger.queued(place, &waiting.message, &waiting.delivery));
+                waiting.kept = Some(crate::offer::Kept { place, gate: None });
+            }
+        }
+        ledger.journal.push_all(changes, ledger.durability);
+    }
+
+    /// A restored Session's line to the journal; its queue comes with [`Sending::restore`].
+    pub(crate) fn set_ledger(&mut self, ledger: Ledger) {
+        self.ledger = Some(ledger);
+    }
+
+    /// Puts stored messages before what came since the start.
+    pub(crate) fn restore(&mut self, messages: Vec<store::RestoredMessage>) {
+        // Of those whose sending the store was not told the first may have been sent: their receiver is warned with DUP.
+        let mut maybe_sent = usize::from(self.settings.maximum_inflight);
+        let mut waiting = Vec::with_capacity(messages.len());
+        let mut named = Vec::new();
+        for restored in messages {
+            let store::RestoredMessage {
+                place,
+                message,
+                delivery,
+                sent,
+            } = restored;
+            let (identifier, awaits) = match sent {
+                Some(store::Sent::Publish(identifier)) if delivery.qos == QoS::ExactlyOnce => {
+                    (identifier, Awaits::PubRec)
+                }
+                Some(store::Sent::Publish(identifier)) => (identifier, Awaits::PubAck),
+                Some(store::Sent::PubRel(identifier)) => (identifier, Awaits::PubComp),
+                None => {
+                    let dup = delivery.qos == QoS::AtLeastOnce && maybe_sent > 0;
+                    maybe_sent = maybe_sent.saturating_sub(1);
+                    waiting.push(Waiting {
+                        kept: Some(crate::offer::Kept { place, gate: None }),
+                        dup,
+                        ..Waiting::new(message, delivery)
+                    });
+                    continue;
+                }
+            };
+            let mut slot = Slot::new(message, delivery, Some(place));
+            (slot.awaits, slot.is_told) = (awaits, true);
+            named.push((identifier, slot));
+        }
+        self.inflight.restore(named);
+        self.pending.restore(waiting);
     }
 
     /// Encodes into the outbox, for QoS 1 and 2 with identifier and DUP; false if it is too large for the client.
@@ -440,10 +644,8 @@ impl Sending {
                 publish.topic = "";
             }
         }
-        if self.outbox.capacity() == 0 {
-            self.outbox = buffers::take();
-        }
-        match codec::encode_publish(&publish, version, &mut self.outbox) {
+        self.outbox.reserve();
+        match codec::encode_publish(&publish, version, &mut self.outbox.bytes) {
             Ok(()) => {
                 self.n_sent += 1;
                 true
@@ -456,10 +658,8 @@ impl Sending {
     }
 
     fn put(&mut self, packet: &Packet<'_>) {
-        if self.outbox.capacity() == 0 {
-            self.outbox = buffers::take();
-        }
-        encode(packet, self.peer.version, &mut self.outbox);
+        self.outbox.reserve();
+        encode(packet, self.peer.version, &mut self.outbox.bytes);
     }
 
     /// Whether a new QoS 1 or 2 message may be sent.

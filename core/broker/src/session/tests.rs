@@ -16,7 +16,9 @@ use super::receiving::Inbound;
 use super::sending::{DropReason, Offered, Peer};
 use super::settings::{QueueFull, SessionSettings};
 use crate::delivery::Delivery;
-use crate::message::{Message, Offer, Source};
+use crate::message::{Message, Source};
+use crate::offer::Offer;
+use crate::store::group::Promise;
 
 /// A small message.
 pub(super) fn message(topic: &str, qos: QoS) -> Arc<Message> {
@@ -174,7 +176,7 @@ impl Client {
                     .session
                     .sending()
                     .handle_pubrec(identifier, ReasonCode::Success);
-                if let Ok(Some(reason)) = answer {
+                if let Ok(Some((reason, _))) = answer {
                     let mut frame = BytesMut::new();
                     let release = Packet::PubRel(Ack::new(identifier, reason));
                     codec::encode(&release, self.version, &mut frame).unwrap();
@@ -277,10 +279,10 @@ fn a_qos_2_message_that_came_before_is_answered_and_not_delivered_until_it_is_re
     else {
         panic!("new")
     };
-    receiving.settle(&receipt, ReasonCode::Success);
+    let _ = receiving.settle(&receipt, ReasonCode::Success, Promise::Nothing);
     assert!(matches!(
         receiving.handle_publish(&publish(7, QoS::ExactlyOnce)),
-        Ok(Inbound::Again(_, ReasonCode::Success))
+        Ok(Inbound::Again(_, ReasonCode::Success, _))
     ));
     let identifier = PacketIdentifier::new(7).unwrap();
     assert_eq!(receiving.handle_pubrel(identifier), ReasonCode::Success);
@@ -302,7 +304,7 @@ fn a_refused_qos_2_message_frees_its_identifier() {
     else {
         panic!("new")
     };
-    receiving.settle(&receipt, ReasonCode::NotAuthorized);
+    let _ = receiving.settle(&receipt, ReasonCode::NotAuthorized, Promise::Nothing);
     assert!(matches!(
         receiving.handle_publish(&publish(7, QoS::ExactlyOnce)),
         Ok(Inbound::New(..))
@@ -324,7 +326,7 @@ fn more_qos_2_messages_than_receive_maximum_are_a_protocol_error() {
         else {
             panic!("new")
         };
-        receiving.settle(&receipt, ReasonCode::Success);
+        let _ = receiving.settle(&receipt, ReasonCode::Success, Promise::Nothing);
     }
     let error = receiving
         .handle_publish(&publish(3, QoS::ExactlyOnce))

@@ -26,8 +26,13 @@ impl Ledger {
 
     /// A message left the queue for good. Nobody waits for it: at worst it is sent once more after a crash.
     pub(crate) fn done(&self, place: Place, message: &Arc<Message>, was_sent: bool) {
-        let change = Change::Done(self.session, place, Arc::clone(message), was_sent);
+        let change = self.gone(place, message, was_sent);
         self.journal.push(change, Durability::Os);
+    }
+
+    /// The same, to be told with something else.
+    pub(crate) fn gone(&self, place: Place, message: &Arc<Message>, was_sent: bool) -> Change {
+        Change::Done(self.session, place, Arc::clone(message), was_sent)
     }
 
     /// A message was sent, or PUBREC has come for it.

@@ -6,6 +6,7 @@
 
 mod change;
 pub(crate) mod committer;
+pub(crate) mod group;
 pub(crate) mod journal;
 pub(crate) mod ledger;
 

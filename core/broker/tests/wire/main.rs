@@ -17,5 +17,7 @@ mod publish;
 mod retained;
 mod robustness;
 mod sessions;
+mod shelf;
 mod subscribe;
+mod surviving;
 mod wills;

@@ -29,7 +29,7 @@ pub(crate) const V3: ProtocolVersion = ProtocolVersion::V311;
 pub(crate) const V5: ProtocolVersion = ProtocolVersion::V5;
 
 /// How long a client waits for a packet; it passes only while nothing else can happen.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Where every client seems to come from.
 pub(crate) const ENDPOINT: &str = "192.0.2.7:50000";

@@ -4,11 +4,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hookmq_broker::store::{Store, StoreError};
 use hookmq_broker::{Broker, Handle};
+use hookmq_store::{DiskStore, StoreOptions};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{ConfigArguments, EXIT_FAILED};
-use crate::config::{Config, Sources};
+use crate::config::{Config, Sources, Storage};
 use crate::generation::{Generation, who_may_connect};
 use crate::logging::Log;
 use crate::reload::Reload;
@@ -49,6 +51,15 @@ async fn serve(sources: Sources, config: Config, log: Log) -> ExitCode {
             }
         };
     let mut broker = Broker::new(config.broker.clone());
+    if let Some(storage) = &config.storage {
+        match open_store(storage).await {
+            Ok(store) => broker = broker.store(store),
+            Err(error) => {
+                tracing::error!("store: {error}");
+                return ExitCode::from(EXIT_FAILED);
+            }
+        }
+    }
     let host = |name: &str, grants| broker.host(name, grants);
     let generation = match Generation::load(&config, &Generation::default(), &host) {
         Ok(generation) => generation,
@@ -89,6 +100,21 @@ async fn serve(sources: Sources, config: Config, log: Log) -> ExitCode {
             std::process::exit(EXIT_FAILED.into());
         }
     }
+}
+
+/// Opens the store; reading it may take seconds, and blocks.
+async fn open_store(storage: &Storage) -> Result<Box<dyn Store>, StoreError> {
+    let path = storage.path.clone();
+    let options = StoreOptions {
+        accept_data_loss: storage.accept_data_loss,
+        ..StoreOptions::default()
+    };
+    let opened = tokio::task::spawn_blocking(move || DiskStore::open(&path, options)).await;
+    let store = opened.map_err(|error| StoreError {
+        what: storage.path.display().to_string(),
+        why: error.to_string(),
+    })??;
+    Ok(Box::new(store))
 }
 
 /// Says what runs and where; without a config also what to try next.

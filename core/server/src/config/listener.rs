@@ -70,6 +70,7 @@ fn read(section: &mut Section<'_>, default_name: String) -> (Listener, Option<So
     let bind = section.required("bind", &Address);
     let mut settings = ListenerSettings::new(&name, bind.unwrap_or(DEFAULT_BIND));
     settings.allow_anonymous = section.get("allow_anonymous", &Flag, settings.allow_anonymous);
+    settings.durability = section.optional("durability", &super::storage::LEVELS);
     let place = match section.origin(&section.place("bind")) {
         Origin::File(place) | Origin::Environment(place) => Some(place),
         Origin::Default | Origin::Arguments => None,

@@ -13,6 +13,7 @@ mod log;
 mod plugin;
 mod reader;
 mod session;
+mod storage;
 mod units;
 mod wasm;
 
@@ -32,6 +33,7 @@ pub(crate) use self::listener::Listener;
 pub(crate) use self::log::{LogFormat, LogSettings};
 pub(crate) use self::plugin::{LoadSettings, PluginSettings, guess as value_of};
 pub(crate) use self::reader::{Effective, Origin};
+pub(crate) use self::storage::Storage;
 pub(crate) use self::units::duration;
 pub(crate) use self::wasm::CompileCache;
 
@@ -63,6 +65,8 @@ pub(crate) struct Config {
     pub(crate) listeners: Vec<Listener>,
     /// Everything of the broker's; its listeners are those above.
     pub(crate) broker: BrokerSettings,
+    /// Where what survives is kept; `None` is nowhere.
+    pub(crate) storage: Option<Storage>,
     pub(crate) plugins: Vec<PluginSettings>,
     pub(crate) log: LogSettings,
     pub(crate) watch: Watch,
@@ -131,6 +135,8 @@ impl Config {
         let strategy = root.section("shared", |section| {
             section.get("strategy", &STRATEGIES, default.shared_strategy)
         });
+        let (storage, storage_settings) =
+            root.section("storage", |section| storage::read(section, folder));
         let hooks = root.section("hooks", |section| {
             let default = hooks::Hooks {
                 accept_by_default: default.accept_by_default,
@@ -147,6 +153,7 @@ impl Config {
             session,
             hooks: hooks.engine,
             retained,
+            storage: storage_settings,
             shared_strategy: strategy,
             maximum_connections: section.get(
                 "maximum_connections",
@@ -183,6 +190,7 @@ impl Config {
         Self {
             listeners,
             broker,
+            storage,
             plugins,
             log,
             watch,
