@@ -47,6 +47,7 @@ mod lane;
 mod memory;
 mod message;
 mod metadata;
+mod needs;
 mod outline;
 mod password;
 mod plugin;
@@ -64,6 +65,7 @@ mod vm;
 
 pub use error::LoadError;
 pub use metadata::{Filter, Metadata};
+pub use needs::Need;
 pub use plugin::LuaPlugin;
 pub use reason::REASON_CODES;
 pub use settings::{Clock, LuaSettings};

@@ -26,6 +26,8 @@ pub(crate) struct Outline {
     pub(crate) msg: Option<Vec<String>>,
     /// The same of `client`.
     pub(crate) client: Option<Vec<String>>,
+    /// What is named of `broker`, with its line: `publish` of `broker.publish`, `kv.add` of `broker.kv.add`.
+    pub(crate) broker: Vec<(String, usize)>,
 }
 
 impl Outline {
@@ -43,6 +45,7 @@ impl Outline {
         Self {
             msg: members(&tokens, "msg", &params_at),
             client: members(&tokens, "client", &params_at),
+            broker: paths(&tokens, "broker", &params_at),
             functions,
         }
     }
@@ -391,6 +394,29 @@ fn members(tokens: &[Token], word: &str, params_at: &HashSet<usize>) -> Option<V
     Some(members)
 }
 
+/// The members named of `word`, two deep, with their lines.
+fn paths(tokens: &[Token], word: &str, params_at: &HashSet<usize>) -> Vec<(String, usize)> {
+    let mut paths = Vec::new();
+    for at in 0..tokens.len() {
+        let is_member = at > 0 && (is_sign(tokens, at - 1, ".") || is_sign(tokens, at - 1, ":"));
+        if !is_word(tokens, at, word) || is_member || params_at.contains(&at) {
+            continue;
+        }
+        let part = |dot: usize| {
+            let name = word_at(tokens, dot + 1)?;
+            is_sign(tokens, dot, ".").then_some(name)
+        };
+        if let (Some(first), Some(token)) = (part(at + 1), tokens.get(at)) {
+            let path = match part(at + 3) {
+                Some(second) => format!("{first}.{second}"),
+                None => first.to_owned(),
+            };
+            paths.push((path, token.line));
+        }
+    }
+    paths
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -490,6 +516,15 @@ mod tests {
         );
         assert_eq!(seen("function M.a(msg) f(msg) end"), None);
         assert_eq!(seen("function M.a(msg) return msg[name] end"), None);
+    }
+
+    #[test]
+    fn what_is_named_of_broker_is_listed_with_its_line() {
+        let source = "local kv = broker.kv -- broker.publish\nlocal s = 'broker.client'\n\
+            x.broker.session()\nfunction M.a(broker) end\nreturn `{broker.kv.add('a')}`, broker.publish { }, broker";
+        let seen = Outline::of(source).broker;
+        let expected = [("kv", 1), ("kv.add", 5), ("publish", 5)];
+        assert_eq!(seen, expected.map(|(path, line)| (path.to_owned(), line)));
     }
 
     #[test]

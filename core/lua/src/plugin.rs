@@ -17,6 +17,7 @@ use crate::context::Mode;
 use crate::error::LoadError;
 use crate::lane::Lane;
 use crate::metadata::Metadata;
+use crate::needs::{self, Need};
 use crate::sandbox::Blueprint;
 use crate::settings::LuaSettings;
 use crate::sources::Sources;
@@ -101,6 +102,12 @@ impl LuaPlugin {
     #[must_use]
     pub fn is_current(&self) -> bool {
         self.blueprint.sources.are_current()
+    }
+
+    /// What it will ask the broker for that needs a grant, as far as its source shows it.
+    #[must_use]
+    pub fn needs(&self) -> Vec<Need> {
+        needs::of(&self.blueprint.sources)
     }
 
     /// The plugin's name.

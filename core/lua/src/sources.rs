@@ -87,6 +87,18 @@ impl Sources {
             .collect()
     }
 
+    /// All files by name, the main one first.
+    pub(crate) fn all(&self) -> Vec<(String, Arc<Source>)> {
+        let state = self.state.lock();
+        let mut all: Vec<_> = state
+            .files
+            .iter()
+            .map(|(name, source)| (name.clone(), Arc::clone(source)))
+            .collect();
+        all.sort_by_key(|(name, _)| *name != self.main);
+        all
+    }
+
     /// From now on nothing is read from disk.
     pub(crate) fn seal(&self) {
         self.state.lock().is_sealed = true;

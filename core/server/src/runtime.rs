@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookmq_broker::hook::Filter;
-use hookmq_lua::{LoadError, LuaPlugin, LuaSettings};
+use hookmq_lua::{LoadError, LuaPlugin, LuaSettings, Need};
 use hookmq_native::{NativePlugin, NativeSettings};
 use hookmq_plugin_api::{Host, Listen, OnError, Plugin};
 #[cfg(feature = "wasm")]
@@ -157,6 +157,15 @@ impl Program {
             (Self::Wasm(one), Self::Wasm(other)) => Arc::ptr_eq(one, other),
             (Self::Native(one), Self::Native(other)) => Arc::ptr_eq(one, other),
             _ => false,
+        }
+    }
+
+    /// What it will ask the broker for that needs a grant, as far as that can be seen: in scripts. A module that imports what is not
+    /// granted is not loaded, and a library asks when it runs.
+    pub(crate) fn needs(&self) -> Vec<Need> {
+        match self {
+            Self::Lua(script) => script.needs(),
+            _ => Vec::new(),
         }
     }
 

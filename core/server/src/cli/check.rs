@@ -1,13 +1,14 @@
 //! `hookmq check`: all that `run` does before it binds an address.
 
 use std::fmt::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 use hookmq_broker::Broker;
 
 use super::ConfigArguments;
-use crate::config::{Config, Listener, Sources};
-use crate::generation::{Generation, who_may_connect};
+use crate::config::{Config, Listener, PluginSettings, Sources};
+use crate::generation::{Generation, Loaded, who_may_connect};
 
 pub(super) fn run(arguments: ConfigArguments) -> ExitCode {
     match load(arguments) {
@@ -56,6 +57,29 @@ fn listing(sources: &Sources, config: &Config, generation: &Generation) -> Strin
             plugin.settings.path.display(),
             hooks.join(", ")
         );
+        for warning in missing_grants(plugin) {
+            let _ = writeln!(out, "    warning: {warning}");
+        }
     }
     out
+}
+
+/// Calls in its source that would fail: a script learns only by making them.
+fn missing_grants(plugin: &Loaded) -> impl Iterator<Item = String> {
+    let PluginSettings {
+        path, load, place, ..
+    } = &plugin.settings;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let needs = plugin.program.needs().into_iter();
+    needs
+        .filter(|need| !load.grants.contains(&need.grant))
+        .map(move |need| {
+            format!(
+                "{}:{}: {} is not granted: add grants = [\"{}\"] to the plugin's section, {place}",
+                folder.join(&need.file).display(),
+                need.line,
+                need.name,
+                need.grant.name()
+            )
+        })
 }

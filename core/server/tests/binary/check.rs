@@ -31,6 +31,36 @@ fn it_lists_what_would_run_and_binds_nothing() {
 }
 
 #[test]
+fn a_grant_that_a_script_will_need_is_missed() {
+    let folder = Folder::new();
+    folder.write(
+        "scripts/lib/count.lua",
+        "return function(name)\n  return broker.kv.add(name)\nend\n",
+    );
+    folder.write(
+        "scripts/login.lua",
+        "local count = require(\"lib/count\")\nlocal M = {}\nfunction M.validate_connection(client_id)\n  count(client_id)\n  broker.publish { topic = \"seen\" }\n  return broker.accept()\nend\nreturn M\n",
+    );
+    let check = |grants: &str| {
+        let config = format!("[[plugin]]\npath = \"scripts/login.lua\"\n{grants}");
+        folder.write("broker.toml", &config);
+        folder.run(&["check", "-c", "broker.toml"]).good()
+    };
+    let out = check("");
+    assert!(
+        out.contains("validate_connection\n    warning: scripts/login.lua:5: broker.publish is not granted: add grants = [\"publish\"] to the plugin's section, broker.toml:2\n    warning: scripts/lib/count.lua:2: broker.kv.add is not granted: add grants = [\"kv\"]"),
+        "{out}"
+    );
+    let out = check("grants = [\"kv\"]\n");
+    assert!(
+        out.contains("warning: scripts/login.lua:5") && !out.contains("broker.kv"),
+        "{out}"
+    );
+    let out = check("grants = [\"kv\", \"publish\"]\n");
+    assert!(!out.contains("warning"), "{out}");
+}
+
+#[test]
 fn paths_start_at_the_folder_of_the_config() {
     let folder = Folder::new();
     folder.write(
