@@ -35,7 +35,7 @@ impl Log {
             LogFormat::Pretty => true,
             LogFormat::Json => false,
         };
-        let (filter, handle) = reload::Layer::new(EnvFilter::new(&settings.level));
+        let (filter, handle) = reload::Layer::new(filter(&settings.level));
         let layer = tracing_subscriber::fmt::layer()
             .with_writer(std::io::stderr)
             // Whoever reads the log may go away; to say so on stderr would only end the broker too.
@@ -59,10 +59,16 @@ impl Log {
 
     /// Changes how much is logged.
     pub(crate) fn set_level(&self, level: &str) {
-        if let Err(error) = self.filter.reload(EnvFilter::new(level)) {
+        if let Err(error) = self.filter.reload(filter(level)) {
             tracing::error!("the log level was not changed: {error}");
         }
     }
+}
+
+/// How much is logged. The store's engine speaks of its own files at every start, which says nothing to an operator; what it warns of does.
+fn filter(level: &str) -> EnvFilter {
+    // Named first, so that a level which names them counts more.
+    EnvFilter::new(format!("fjall=warn,lsm_tree=warn,{level}"))
 }
 
 /// One line per event: `2026-01-31 12:00:00.123Z INFO  [auth] message key=value (auth.lua:12)`.
