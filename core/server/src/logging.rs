@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
@@ -67,6 +68,10 @@ impl Log {
 
 /// How much is logged. The store's engine speaks of its own files at every start, which says nothing to an operator; what it warns of does.
 fn filter(level: &str) -> EnvFilter {
+    let asked = EnvFilter::new(level);
+    if asked.max_level_hint() <= Some(LevelFilter::WARN) {
+        return asked;
+    }
     // Named first, so that a level which names them counts more.
     EnvFilter::new(format!("fjall=warn,lsm_tree=warn,{level}"))
 }

@@ -3,9 +3,16 @@
 use std::net::SocketAddr;
 
 use hookmq_broker::ListenerSettings;
+use hookmq_broker::settings::Durability;
 
-use super::form::{Address, Flag, Text};
+use super::form::{Address, Choice, Flag, OrWord, Text};
 use super::reader::{Origin, Section};
+
+/// A level, or what `[storage]` says.
+const DURABILITY: OrWord<Choice<Durability>> = OrWord {
+    form: super::storage::LEVELS,
+    word: "storage",
+};
 
 /// Where a broker without config listens: only this machine reaches it.
 const DEFAULT_BIND: SocketAddr =
@@ -70,7 +77,7 @@ fn read(section: &mut Section<'_>, default_name: String) -> (Listener, Option<So
     let bind = section.required("bind", &Address);
     let mut settings = ListenerSettings::new(&name, bind.unwrap_or(DEFAULT_BIND));
     settings.allow_anonymous = section.get("allow_anonymous", &Flag, settings.allow_anonymous);
-    settings.durability = section.optional("durability", &super::storage::LEVELS);
+    settings.durability = section.get("durability", &DURABILITY, settings.durability);
     let place = match section.origin(&section.place("bind")) {
         Origin::File(place) | Origin::Environment(place) => Some(place),
         Origin::Default | Origin::Arguments => None,
@@ -84,6 +91,7 @@ fn default(root: &Section<'_>) -> Listener {
         ("name", super::form::quoted(&settings.name)),
         ("bind", super::form::quoted(&settings.bind.to_string())),
         ("allow_anonymous", settings.allow_anonymous.to_string()),
+        ("durability", super::form::quoted("storage")),
     ] {
         root.show_default("[[listener]]", "listener[0]", key, value);
     }

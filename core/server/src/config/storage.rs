@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use hookmq_broker::settings::{Durability, StorageSettings};
 use hookmq_mqtt::TopicFilter;
 
-use super::form::{Choice, Flag, Size, Text};
+use super::form::{Choice, Flag, OrWord, Size, Text};
 use super::reader::Section;
 
 /// Where the store is, and how it is opened.
@@ -25,7 +25,11 @@ pub(super) const LEVELS: Choice<Durability> = Choice(&[
 /// A store only where a path says where.
 pub(super) fn read(section: &mut Section<'_>, folder: &Path) -> (Option<Storage>, StorageSettings) {
     let default = StorageSettings::default();
-    let path = section.optional("path", &Text);
+    let folder_or_off = OrWord {
+        form: Text,
+        word: "off",
+    };
+    let path = section.get("path", &folder_or_off, None);
     let accept_data_loss = section.get("accept_data_loss", &Flag, false);
     let durability = section.get("durability", &LEVELS, default.durability);
     let maximum_waiting_bytes = super::session::size(
