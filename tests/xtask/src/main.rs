@@ -63,6 +63,8 @@ enum Command {
     Hostile(hostile::Arguments),
     /// A broker that is killed again and again under load, and what it has lost then.
     Crash(crash::kill::Arguments),
+    /// The same, and the power goes: the disk has lost what was not synced.
+    Powercut(crash::power::Arguments),
     /// The same policy in every runtime, compared hook by hook.
     Parity(parity::Arguments),
     /// What follows from the hook catalogue: typed views, type files for editors, the hook reference.
@@ -81,6 +83,7 @@ fn main() -> ExitCode {
         Command::Guests(arguments) => guests::run(&arguments),
         Command::Hostile(arguments) => hostile::run(&arguments),
         Command::Crash(arguments) => crash::kill::run(&arguments),
+        Command::Powercut(arguments) => crash::power::run(&arguments),
         Command::Parity(arguments) => parity::run(&arguments),
         Command::Generate => generate::run(),
     };

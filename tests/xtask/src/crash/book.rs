@@ -264,21 +264,25 @@ impl Book {
     /// Writes down what is missing as lost, once.
     pub(super) fn lose(&mut self, receiver: usize, publisher: usize, since: Tick) {
         let missing: Vec<u64> = self.missing(receiver, publisher, since).collect();
+        // In one line what was sent and acknowledged between the same starts.
+        let mut lines: BTreeMap<(usize, usize), Vec<u64>> = BTreeMap::new();
         for number in missing {
             let published = &self.publishers[publisher];
             let message = &published.messages[(number - published.first) as usize];
-            let (first, then) = message.cycles;
-            let qos = published.qos;
+            lines.entry(message.cycles).or_default().push(number);
+        }
+        let qos = self.publishers[publisher].qos;
+        for ((sent, acknowledged), numbers) in lines {
             let receiver = &mut self.receivers[receiver];
-            let (name, newest) = (receiver.name.clone(), receiver.from[publisher].end);
-            receiver.from[publisher].numbers.insert(number);
-            self.flaw(
-                Flaw::Lost,
-                format!(
-                    "{name} never got number {number} of publisher {publisher} ({qos:?}; sent in start {first}, acknowledged in {then}; newest that came: {})",
-                    newest.saturating_sub(1)
-                ),
+            receiver.from[publisher].numbers.extend(&numbers);
+            let newest = receiver.from[publisher].end.saturating_sub(1);
+            let words = format!(
+                "{} never got {} of publisher {publisher} ({qos:?}; sent in start {sent}, acknowledged in {acknowledged}; newest that came: {newest})",
+                receiver.name,
+                ranges(&numbers)
             );
+            *self.flaws.entry(Flaw::Lost).or_default() += numbers.len() as u64 - 1;
+            self.flaw(Flaw::Lost, words);
         }
     }
 
@@ -380,6 +384,23 @@ impl fmt::Display for Name {
             self.number, self.publisher
         )
     }
+}
+
+/// Ascending numbers in short.
+fn ranges(numbers: &[u64]) -> String {
+    let mut ranges: Vec<(u64, u64)> = Vec::new();
+    for number in numbers {
+        match ranges.last_mut() {
+            Some((_, last)) if *last + 1 == *number => *last = *number,
+            _ => ranges.push((*number, *number)),
+        }
+    }
+    let words = |(first, last): &(u64, u64)| match last - first {
+        0 => first.to_string(),
+        _ => format!("{first}-{last}"),
+    };
+    let words: Vec<String> = ranges.iter().map(words).collect();
+    format!("{} messages ({})", numbers.len(), words.join(", "))
 }
 
 #[cfg(test)]

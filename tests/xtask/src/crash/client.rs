@@ -67,7 +67,7 @@ pub(super) struct Receiver {
     received: BTreeMap<PacketIdentifier, (String, Vec<u8>)>,
     pub(super) subscriptions: Vec<Subscription>,
     /// Whether it subscribes and unsubscribes all the while.
-    is_fickle: bool,
+    pub(super) is_fickle: bool,
     asked: Option<(PacketIdentifier, usize, bool)>,
 }
 

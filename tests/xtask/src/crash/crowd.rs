@@ -101,9 +101,15 @@ impl Crowd {
         }
     }
 
-    /// Whether publishers publish from now on.
+    /// Whether publishers publish and subscribers change from now on.
     pub(super) fn load(&mut self, is_on: bool) {
         self.granted = is_on.then(Instant::now);
+        let subscribers = self.clients.iter_mut().skip(PUBLISHERS.len());
+        for (client, (.., habit)) in subscribers.zip(SUBSCRIBERS) {
+            if let Some(receiver) = &mut client.receiver {
+                receiver.is_fickle = is_on && habit == Habit::Changes;
+            }
+        }
         if !is_on {
             for client in &mut self.clients {
                 if let Some(publisher) = &mut client.publisher {
