@@ -45,8 +45,6 @@ pub struct DiskStore {
     queues: Option<Queues>,
     /// What was noticed when it was opened; told with what is loaded.
     damaged: Vec<String>,
-    /// [`Engine::files`] when they were last closed to others.
-    files: usize,
 }
 
 impl DiskStore {
@@ -64,7 +62,6 @@ impl DiskStore {
                 numbers,
                 damaged,
             } = folder.open(&options)?;
-            let files = engine.files();
             Ok(Self {
                 engine: Some(engine),
                 folder,
@@ -77,7 +74,6 @@ impl DiskStore {
                 batch: Batch::default(),
                 queues: None,
                 damaged,
-                files,
             })
         })
     }
@@ -229,12 +225,7 @@ impl DiskStore {
                 .write(self.commit_no)
                 .map_err(|error| failed(&self.folder.synced(), error))?;
         }
-        let files = self.engine()?.files();
-        if files != self.files {
-            modes::close(self.path()).map_err(|error| failed(self.path(), error))?;
-            self.files = files;
-        }
-        Ok(())
+        modes::close(self.path()).map_err(|error| failed(self.path(), error))
     }
 
     fn reopen_now(&mut self) -> Result<(), StoreError> {
@@ -290,5 +281,13 @@ impl Drop for DiskStore {
         {
             tracing::error!(%error, "store: what was committed last may not be on the disk");
         }
+        // Its threads may make files to the last.
+        self.engine = None;
+        if let Err(error) = modes::close(self.path()) {
+            tracing::warn!(%error, "store: files may be open to others, their folder is not");
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

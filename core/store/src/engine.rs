@@ -20,6 +20,17 @@ pub(crate) struct Engine {
     // Goes first: the database ends when nobody has any part of it.
     keyspaces: Vec<Keyspace>,
     database: Database,
+    /// The next commit is said to have failed; whether before or after it was written.
+    #[cfg(test)]
+    pub(crate) fails: std::cell::Cell<Option<Fails>>,
+}
+
+/// When a commit fails in a test.
+#[cfg(test)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fails {
+    Before,
+    After,
 }
 
 /// More memory than this waiting for the disk, and nothing is written before there is less.
@@ -65,6 +76,8 @@ impl Engine {
         Ok(Self {
             keyspaces,
             database,
+            #[cfg(test)]
+            fails: std::cell::Cell::new(None),
         })
     }
 
@@ -84,6 +97,15 @@ impl Engine {
         }
         if writes.is_empty() {
             return self.persist(mode);
+        }
+        #[cfg(test)]
+        match self.fails.take() {
+            Some(Fails::Before) => return Err("it was to fail".to_owned()),
+            Some(Fails::After) => {
+                writes.commit().map_err(|error| explain(&error))?;
+                return Err("it was to fail".to_owned());
+            }
+            None => {}
         }
         writes.commit().map_err(|error| explain(&error))
     }
@@ -139,15 +161,6 @@ impl Engine {
             self.wait_until(|| keyspace.sealed_memtable_count() == 0)?;
         }
         self.wait_until(|| self.database.journal_count() == 1)
-    }
-
-    /// Another number when files were made or gone.
-    pub(crate) fn files(&self) -> usize {
-        self.keyspaces
-            .iter()
-            .map(Keyspace::table_count)
-            .sum::<usize>()
-            + (self.database.journal_count() << 32)
     }
 
     fn wait_for_room(&self) -> Result<(), String> {

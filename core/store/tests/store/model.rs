@@ -18,6 +18,17 @@ use hookmq_mqtt::{
 };
 use hookmq_store::{DiskStore, StoreOptions};
 
+/// A folder in memory, where there is one: a store syncs often, and these tests lose no power.
+pub(crate) fn temporary() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let folder = if memory.is_dir() {
+        tempfile::tempdir_in(memory)
+    } else {
+        tempfile::tempdir()
+    };
+    folder.expect("a folder")
+}
+
 /// Small enough that tables are written in tests.
 pub(crate) fn options() -> StoreOptions {
     StoreOptions {

@@ -8,6 +8,7 @@ use hookmq_mqtt::{PacketIdentifier, ReasonCode, TopicFilter, TopicName};
 
 use super::model::{
     Model, any_delivery, any_message, any_session, any_subscription, message, moment, open,
+    temporary,
 };
 
 fn filter(text: &str) -> TopicFilter {
@@ -20,7 +21,7 @@ fn identifier(number: u16) -> PacketIdentifier {
 
 #[test]
 fn everything_comes_back_as_it_was() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = temporary();
     let mut model = Model::default();
     let mut store = open(folder.path());
     model.check_store(&mut store);
@@ -71,7 +72,7 @@ fn everything_comes_back_as_it_was() {
 
 #[test]
 fn what_is_taken_back_is_gone() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = temporary();
     let mut model = Model::default();
     let mut store = open(folder.path());
     let session = SessionNumber(1);
@@ -103,7 +104,7 @@ fn what_is_taken_back_is_gone() {
 
 #[test]
 fn the_longest_names_fit() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = temporary();
     let mut model = Model::default();
     let mut store = open(folder.path());
     let long = "x".repeat(65_535);
@@ -132,7 +133,7 @@ fn the_longest_names_fit() {
 /// [MQTT-3.3.2-5], [MQTT-3.3.2-6]
 #[test]
 fn a_message_expires_while_nothing_runs() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = temporary();
     let mut store = open(folder.path());
     let mut short = message("a", "b");
     short.expires_at = Some(moment().now + Duration::from_secs(60));
@@ -169,7 +170,7 @@ fn a_message_expires_while_nothing_runs() {
 
 #[test]
 fn numbers_are_never_given_twice() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = temporary();
     let mut highest = 0;
     for _ in 0..4 {
         let mut store = open(folder.path());
@@ -197,7 +198,7 @@ fn numbers_are_never_given_twice() {
 
 #[test]
 fn batches_are_committed_while_queues_are_given_back() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = temporary();
     let mut model = Model::default();
     let mut store = open(folder.path());
     let shared = Arc::new(message("a", "shared"));
