@@ -172,7 +172,7 @@ enum {
     hookmq_hook_message_expired = 29,
     /* The receiver sent PUBACK or PUBCOMP, or a PUBREC that refuses. */
     hookmq_hook_message_acknowledged = 30,
-    /* At start, before listeners are bound. */
+    /* At start, before listeners are bound, when what the store has is restored; `n_messages` are retained by then. */
     hookmq_hook_load_retained = 31,
     /* A retained message was set, replaced or removed. */
     hookmq_hook_retained_changed = 32,

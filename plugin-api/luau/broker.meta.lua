@@ -622,7 +622,7 @@
 ---@field sequence number Counts the notices about one client that this plugin is told, from 1; a gap means that some were lost to a full queue. Notices about the broker count for themselves.
 ---@field timestamp number Milliseconds since 1970-01-01 UTC.
 
----The event of `load_retained`, as a handler's `msg`. At start, before listeners are bound.
+---The event of `load_retained`, as a handler's `msg`. At start, before listeners are bound, when what the store has is restored; `n_messages` are retained by then.
 ---@class broker.LoadRetainedEvent
 ---@field n_messages number How many messages.
 
@@ -711,7 +711,7 @@
 ---@field message_dropped? fun(...) A message, or one receiver's copy of it, was lost; `reason` says why. A notice. Parameters, by name: reason, plugin, sender_client_id, receiver_client_id, receiver_username, source, topic, payload, payload_size, qos, retain, payload_format, message_expiry_interval, content_type, response_topic, correlation_data, user_properties, sequence, timestamp.
 ---@field message_expired? fun(...) A waiting message was dropped because its Message Expiry Interval has passed. A notice. Parameters, by name: sender_client_id, receiver_client_id, receiver_username, source, topic, payload, payload_size, qos, retain, payload_format, message_expiry_interval, content_type, response_topic, correlation_data, user_properties, sequence, timestamp.
 ---@field message_acknowledged? fun(...) The receiver sent PUBACK or PUBCOMP, or a PUBREC that refuses. A notice. Parameters, by name: client_id, username, sender_client_id, packet_type, reason_code, completed, topic, payload, payload_size, qos, retain, payload_format, message_expiry_interval, content_type, response_topic, correlation_data, user_properties, sequence, timestamp.
----@field load_retained? fun(...): broker.Verdict? At start, before listeners are bound. A supply: it may answer pass. It may change messages. It may await. Parameters, by name: n_messages.
+---@field load_retained? fun(...): broker.Verdict? At start, before listeners are bound, when what the store has is restored; `n_messages` are retained by then. A supply: it may answer pass. It may change messages. It may await. Parameters, by name: n_messages.
 ---@field retained_changed? fun(...) A retained message was set, replaced or removed. A notice. Parameters, by name: change, sender_client_id, topic, payload, payload_size, qos, retain, payload_format, message_expiry_interval, content_type, response_topic, correlation_data, user_properties, sequence, timestamp.
 ---@field retained_cleared? fun(...) All retained messages were removed at once. A notice. Parameters, by name: n_messages, sequence, timestamp.
 ---@field intercept_will? fun(...): broker.Verdict? A Will Message is due, before it takes the way of every message. A filter: it may answer pass or drop. It may change topic, payload, qos, retain, payload_format, message_expiry_interval, content_type, response_topic, correlation_data, user_properties. It may await. Parameters, by name: will_delay_interval, client_id, username, endpoint, listener, protocol_version, topic, payload, payload_size, qos, retain, payload_format, message_expiry_interval, content_type, response_topic, correlation_data, user_properties.

@@ -447,7 +447,7 @@ catalogue! {
         hot: true,
     }
     LoadRetained load_retained Supply {
-        when: "At start, before listeners are bound.",
+        when: "At start, before listeners are bound, when what the store has is restored; `n_messages` are retained by then.",
         mqttnet: "LoadingRetainedMessageAsync",
         fields: [NMessages],
         changes: [Messages],

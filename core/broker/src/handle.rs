@@ -459,7 +459,9 @@ impl Event for RetainedSupply<'_> {
     fn get(&self, field: Field) -> Value<'_> {
         match field {
             Field::NMessages => {
-                Value::Integer(i64::try_from(self.messages.len()).unwrap_or(i64::MAX))
+                // Those that the store had, too.
+                let n_messages = self.inner.retained.len() + self.messages.len();
+                Value::Integer(i64::try_from(n_messages).unwrap_or(i64::MAX))
             }
             _ => Value::Nil,
         }

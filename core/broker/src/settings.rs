@@ -49,8 +49,11 @@ pub struct BrokerSettings {
     pub storage: StorageSettings,
     /// How one member of a Shared Subscription is chosen.
     pub shared_strategy: SharedStrategy,
-    /// Network Connections at once; more wait unaccepted.
+    /// Network Connections at once; more wait unanswered.
     pub maximum_connections: usize,
+    /// Bytes of messages that all Sessions hold, queued and in flight, each message counted for every Session that holds it. Half of it
+    /// is kept for Sessions that hold less than their share; the others' queues are full by [`SessionSettings::queue_full`].
+    pub maximum_queued_bytes: usize,
     /// Whether MQTT 5 clients are told plugins' reasons as Reason Strings.
     pub tell_reasons: bool,
     /// Whether a gate that all plugins pass means accept. As shipped it means deny.
@@ -74,6 +77,7 @@ impl Default for BrokerSettings {
             storage: StorageSettings::default(),
             shared_strategy: SharedStrategy::default(),
             maximum_connections: 100_000,
+            maximum_queued_bytes: 1 << 30,
             tell_reasons: true,
             accept_by_default: false,
             maximum_injected: 10_000,

@@ -14,7 +14,7 @@ use crate::typed::records::MessageRecord;
 use crate::value::{Owned, Value};
 use crate::view::{self, EventRef, SharedEvent};
 
-/// At start, before listeners are bound.
+/// At start, before listeners are bound, when what the store has is restored; `n_messages` are retained by then.
 ///
 /// Supply `load_retained`; may await; a failure counts as pass.
 #[derive(Clone, Copy)]
@@ -103,7 +103,7 @@ impl From<LoadRetainedAnswer> for Answer {
 impl TypedAnswer for LoadRetainedAnswer {}
 
 impl Closures {
-    /// Answers `load_retained`. At start, before listeners are bound.
+    /// Answers `load_retained`. At start, before listeners are bound, when what the store has is restored; `n_messages` are retained by then.
     #[must_use]
     pub fn on_load_retained<R>(
         self,
@@ -118,7 +118,7 @@ impl Closures {
         })
     }
 
-    /// Answers `load_retained` and may await meanwhile. At start, before listeners are bound.
+    /// Answers `load_retained` and may await meanwhile. At start, before listeners are bound, when what the store has is restored; `n_messages` are retained by then.
     #[must_use]
     pub fn on_async_load_retained<F>(
         self,

@@ -363,6 +363,7 @@ impl Inner {
         let session = SessionRef(Arc::new(Session::new(
             client.client_id.clone(),
             &self.session_settings,
+            &self.budget,
         )));
         let entry = Arc::new(Entry {
             session,

@@ -37,6 +37,7 @@ use crate::hook::{Decision, Explained, Hooks, Scope};
 use crate::log_limit::{Line, LogLimit};
 use crate::message::{Message, Source};
 use crate::router::{CacheLimits, MatchCache, Matches, Retained, Router, Strategy};
+use crate::session::budget::Budget;
 use crate::session::settings::SessionSettings;
 use crate::session::{Session, SessionRef};
 use crate::settings::BrokerSettings;
@@ -46,6 +47,8 @@ use crate::store::{Durability, StorageSettings, WallClock};
 /// The state behind every connection, timer and handle.
 pub(crate) struct Inner {
     pub(crate) session_settings: Arc<SessionSettings>,
+    /// What all Sessions together may hold.
+    pub(crate) budget: Arc<Budget>,
     pub(crate) hooks: Hooks,
     pub(crate) router: Router<SessionRef, Subscription>,
     pub(crate) retained: Retained<Arc<Message>>,
@@ -142,6 +145,7 @@ impl Inner {
     ) -> Self {
         Self {
             session_settings: Arc::new(settings.session.clone()),
+            budget: Arc::new(Budget::new(settings.maximum_queued_bytes)),
             hooks: Hooks::new(settings.hooks),
             router: Router::new(),
             retained: Retained::new(settings.retained),

@@ -558,6 +558,10 @@ impl Inner {
                 None
             }
             Offered::Dropped(reason) => Some(*reason),
+            Offered::Overflowed => {
+                self.disconnect_overflowed(to);
+                Some(DropReason::QueueFull)
+            }
         };
         if ears.hearing(Hook::MessageEnqueued).is_some() {
             self.notify_enqueued(to, offer, dropped);
@@ -576,6 +580,16 @@ impl Inner {
             for waiting in oldest {
                 self.notify_overwritten(to, &waiting, offer.now);
             }
+        }
+    }
+
+    /// The queue of a client that is there is full, and the operator wants it to go then.
+    #[cold]
+    fn disconnect_overflowed(&self, to: &SessionRef) {
+        let client_id = to.0.client_id();
+        let why = "its queue is full";
+        if self.disconnect_client(client_id, ReasonCode::QuotaExceeded, Some(why)) {
+            tracing::debug!(%client_id, why, "disconnected");
         }
     }
 

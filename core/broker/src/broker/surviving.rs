@@ -173,7 +173,11 @@ impl Inner {
             subscriptions,
             received,
         } = restored;
-        let session = Session::new(stored.client_id.clone(), &self.session_settings);
+        let session = Session::new(
+            stored.client_id.clone(),
+            &self.session_settings,
+            &self.budget,
+        );
         let ledger = Ledger {
             journal: Arc::clone(journal),
             session: stored.number,

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use hookmq_mqtt::packet::Will;
 use hookmq_plugin_api::Hook;
 
 use super::sessions::Entry;
 use super::{Inner, Turn};
+use crate::client::ClientInfo;
 use crate::event::message::{MessageDraft, Origin};
 use crate::hook::Scope;
 use crate::message::{Message, Source};
@@ -16,20 +18,22 @@ impl Inner {
     pub(crate) async fn send_will(&self, turn: &mut Turn, entry: &Arc<Entry>) {
         let (will, client) = {
             let mut state = entry.state.lock();
-            let will = state.will.take();
-            if will.is_some() {
-                self.tell_session(entry, &state);
-            }
-            (will, state.client.clone())
+            (state.will.take(), state.client.clone())
         };
         let (Some(will), Some(client)) = (will, client) else {
             return;
         };
+        self.publish_will(turn, &will, &client).await;
+        // Told when it is on its way: a broker that ends between sends it once more at its next start, rather than never.
+        self.tell_session(entry, &entry.state.lock());
+    }
+
+    async fn publish_will(&self, turn: &mut Turn, will: &Will, client: &Arc<ClientInfo>) {
         let now = crate::now();
         let chain = self.hooks.chain();
-        let message = Message::from_will(&will, &client.client_id, now);
+        let message = Message::from_will(will, &client.client_id, now);
         let origin = Origin {
-            client: Some(&client),
+            client: Some(client),
             source: Source::Will,
         };
         let publish = message.as_publish(now);

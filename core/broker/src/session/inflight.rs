@@ -84,6 +84,11 @@ impl Inflight {
         self.n_waiting
     }
 
+    /// Bytes of the messages.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Whether one more may be sent under this many at once, and this many bytes.
     pub(super) fn has_room(&self, window: usize, maximum_bytes: usize) -> bool {
         self.n_waiting < window

@@ -4,6 +4,7 @@
 //! short lock. No hook, no `.await` and no second session's lock runs under them.
 
 mod alias;
+pub(crate) mod budget;
 pub(crate) mod buffers;
 mod inflight;
 pub(crate) mod outbox;
@@ -24,6 +25,7 @@ use futures_util::task::AtomicWaker;
 use hookmq_mqtt::{ClientId, PacketIdentifier, ReasonCode};
 use parking_lot::{Mutex, MutexGuard};
 
+use self::budget::Budget;
 use self::receiving::Receiving;
 use self::sending::Sending;
 use self::settings::SessionSettings;
@@ -63,11 +65,15 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(client_id: ClientId, settings: &Arc<SessionSettings>) -> Self {
+    pub(crate) fn new(
+        client_id: ClientId,
+        settings: &Arc<SessionSettings>,
+        budget: &Arc<Budget>,
+    ) -> Self {
         Self {
             client_id,
             order: NoticeOrder::default(),
-            sending: Mutex::new(Sending::new(Arc::clone(settings))),
+            sending: Mutex::new(Sending::new(Arc::clone(settings), Arc::clone(budget))),
             receiving: Mutex::new(Receiving::new(Arc::clone(settings))),
             client: ArcSwapOption::empty(),
             waker: AtomicWaker::new(),

@@ -65,18 +65,31 @@ impl Pending {
         self.n_qos0 > 0
     }
 
-    /// Queues within the limits, by the rule for a full queue.
+    /// Bytes of the messages.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Queues within the limits, by the rule for a full queue, and for the whole broker's limit gives up `owed` bytes.
     pub(super) fn push(
         &mut self,
         waiting: Waiting,
         maximum: usize,
         maximum_bytes: usize,
+        owed: usize,
         rule: QueueFull,
     ) -> Push {
         let size = waiting.message.size();
+        if owed > 0 && self.bytes < size {
+            return Push::Full;
+        }
+        let enough = self.bytes - owed.min(self.bytes);
         let mut overwritten = Vec::new();
-        while self.queue.len() >= maximum || self.bytes + size > maximum_bytes {
-            if rule == QueueFull::DropNewest || size > maximum_bytes {
+        while self.queue.len() >= maximum
+            || self.bytes + size > maximum_bytes
+            || (owed > 0 && self.bytes > enough)
+        {
+            if rule != QueueFull::DropOldest || size > maximum_bytes {
                 return Push::Full;
             }
             match self.pop() {

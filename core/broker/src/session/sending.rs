@@ -13,10 +13,11 @@ use hookmq_mqtt::packet::{Ack, Packet, Publish};
 use hookmq_mqtt::{PacketIdentifier, ProtocolVersion, QoS, ReasonCode, codec};
 
 use super::alias::{OutboundAliases, Sent};
+use super::budget::{Budget, Holding};
 use super::inflight::{Awaits, Inflight, Slot};
 use super::outbox::Outbox;
 use super::pending::{Pending, Push, Waiting};
-use super::settings::SessionSettings;
+use super::settings::{QueueFull, SessionSettings};
 use crate::delivery::Delivery;
 use crate::message::Message;
 use crate::offer::Offer;
@@ -38,6 +39,8 @@ pub(crate) enum Offered {
     Overwrote(Vec<Waiting>),
     /// It is lost for this receiver.
     Dropped(DropReason),
+    /// It is lost, and its receiver, whose queue is full, is to be disconnected.
+    Overflowed,
 }
 
 /// Why a message is lost; hooks and metrics see the word.
@@ -115,10 +118,12 @@ pub(crate) struct Sending {
     n_sent: u64,
     /// The line to the journal, for a Session that survives the broker.
     ledger: Option<Ledger>,
+    /// What is queued and in flight, as the whole broker's limit knows it.
+    holding: Holding,
 }
 
 impl Sending {
-    pub(crate) fn new(settings: Arc<SessionSettings>) -> Self {
+    pub(crate) fn new(settings: Arc<SessionSettings>, budget: Arc<Budget>) -> Self {
         Self {
             settings,
             connected: false,
@@ -136,6 +141,7 @@ impl Sending {
             hold: false,
             n_sent: 0,
             ledger: None,
+            holding: Holding::new(budget),
         }
     }
 
@@ -200,6 +206,7 @@ impl Sending {
             && self.pending.is_empty()
             && self.has_window()
             && !self.must_be_stored_first(offer)
+            && self.holding.owed(offer.message().size()) == 0
         {
             return self.send_new(offer, delivery);
         }
@@ -210,25 +217,32 @@ impl Sending {
     pub(crate) fn refill(&mut self, now: Instant, lost: &mut Vec<Lost>) {
         self.send_again(now);
         while let Some(waiting) = self.next_sendable(now, lost) {
-            self.send_waiting(waiting, now, lost);
+            self.send_taken(waiting, now, lost);
             if self.hold {
-                return;
+                break;
             }
         }
+        self.count_held();
     }
 
     /// While holding: the next message that may be sent now. The connection's task asks the plugins and then sends it with
     /// [`Sending::send_waiting`].
     pub(crate) fn next_held(&mut self, now: Instant, lost: &mut Vec<Lost>) -> Option<Waiting> {
-        if self.hold {
-            self.take_sendable(now, lost)
-        } else {
-            None
+        if !self.hold {
+            return None;
         }
+        let next = self.take_sendable(now, lost);
+        self.count_held();
+        next
     }
 
     /// Sends a message that was taken with [`Sending::next_held`].
     pub(crate) fn send_waiting(&mut self, waiting: Waiting, now: Instant, lost: &mut Vec<Lost>) {
+        self.send_taken(waiting, now, lost);
+        self.count_held();
+    }
+
+    fn send_taken(&mut self, waiting: Waiting, now: Instant, lost: &mut Vec<Lost>) {
         let place = self.outbox.len();
         let (message, delivery) = (&waiting.message, &waiting.delivery);
         let identifier = self.inflight.next_identifier();
@@ -355,6 +369,7 @@ impl Sending {
             all.push(waiting.message);
         }
         self.inflight = Inflight::new();
+        self.count_held();
         // Who still has the Session in hand and offers to it must not leave anything behind in the store.
         self.ledger = None;
         all
@@ -447,6 +462,7 @@ impl Sending {
 
     fn queue(&mut self, offer: &Offer<'_>, delivery: Delivery) -> Offered {
         let waiting = Waiting::new(Arc::clone(offer.message()), delivery);
+        let owed = self.holding.owed(waiting.message.size());
         let settings = &self.settings;
         let (maximum, bytes) = (
             settings.maximum_queued_messages,
@@ -454,20 +470,30 @@ impl Sending {
         );
         let pushed = self
             .pending
-            .push(waiting, maximum, bytes, settings.queue_full);
+            .push(waiting, maximum, bytes, owed, settings.queue_full);
         if let (Some(ledger), Push::Queued | Push::Overwrote(_)) = (&self.ledger, &pushed)
             && let Some(newest) = self.pending.back_mut()
         {
             newest.kept = offer.keep(ledger, &newest.delivery);
         }
+        self.count_held();
         match pushed {
             Push::Queued => Offered::Queued,
             Push::Overwrote(oldest) => {
                 oldest.iter().for_each(|waiting| self.forget(waiting));
                 Offered::Overwrote(oldest)
             }
+            Push::Full if self.connected && self.settings.queue_full == QueueFull::Disconnect => {
+                Offered::Overflowed
+            }
             Push::Full => Offered::Dropped(DropReason::QueueFull),
         }
+    }
+
+    /// Tells the whole broker's limit what is held now.
+    fn count_held(&mut self) {
+        self.holding
+            .set(self.pending.bytes() + self.inflight.bytes());
     }
 
     /// Encodes a QoS 1 or 2 message at once and keeps it until it is acknowledged.
@@ -482,6 +508,7 @@ impl Sending {
         let message = Arc::clone(offer.message());
         let kept = kept.map(|kept| kept.place);
         self.sent(place, identifier, message, delivery, kept);
+        self.count_held();
         Offered::Sent
     }
 
@@ -521,6 +548,7 @@ impl Sending {
     /// Takes an acknowledged message out.
     fn finish(&mut self, identifier: PacketIdentifier) -> Option<Arc<Message>> {
         let slot = self.inflight.remove(identifier)?;
+        self.count_held();
         self.done(&slot);
         Some(slot.message)
     }
@@ -608,6 +636,7 @@ impl Sending {
         }
         self.inflight.restore(named);
         self.pending.restore(waiting);
+        self.count_held();
     }
 
     /// Encodes into the outbox, for QoS 1 and 2 with identifier and DUP; false if it is too large for the client.

@@ -9,6 +9,8 @@ pub enum QueueFull {
     DropOldest,
     /// The new one goes (`message_dropped`, queue_full).
     DropNewest,
+    /// The new one goes, and the client, if it is there, is disconnected with 0x97 Quota exceeded. Its Session stays.
+    Disconnect,
 }
 
 /// Settings of sessions and their connections.

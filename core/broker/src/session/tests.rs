@@ -12,6 +12,7 @@ use hookmq_mqtt::{Packet, PacketIdentifier, ProtocolVersion, QoS, ReasonCode, To
 use proptest::prelude::*;
 
 use super::Session;
+use super::budget::Budget;
 use super::receiving::Inbound;
 use super::sending::{DropReason, Offered, Peer};
 use super::settings::{QueueFull, SessionSettings};
@@ -36,6 +37,11 @@ fn numbered(topic: &str, qos: QoS, payload: &[u8]) -> Arc<Message> {
         sender: None,
         source: Source::Client,
     })
+}
+
+/// Bytes that all Sessions together may hold.
+fn budget(maximum: usize) -> Arc<Budget> {
+    Arc::new(Budget::new(maximum))
 }
 
 /// A receiving client that keeps the protocol, on a wire that can be cut anywhere.
@@ -64,7 +70,16 @@ enum Reply {
 
 impl Client {
     fn new(version: ProtocolVersion, window: u16, settings: SessionSettings) -> Self {
-        let session = Session::new("c".into(), &Arc::new(settings));
+        Self::within(version, window, settings, &budget(usize::MAX))
+    }
+
+    fn within(
+        version: ProtocolVersion,
+        window: u16,
+        settings: SessionSettings,
+        budget: &Arc<Budget>,
+    ) -> Self {
+        let session = Session::new("c".into(), &Arc::new(settings), budget);
         let mut client = Self {
             session,
             now: Instant::now(),
@@ -273,7 +288,11 @@ fn publish(identifier: u16, qos: QoS) -> Publish<'static> {
 // [MQTT-4.3.3-10], [MQTT-4.3.3-12]
 #[test]
 fn a_qos_2_message_that_came_before_is_answered_and_not_delivered_until_it_is_released() {
-    let session = Session::new("c".into(), &Arc::new(SessionSettings::default()));
+    let session = Session::new(
+        "c".into(),
+        &Arc::new(SessionSettings::default()),
+        &budget(usize::MAX),
+    );
     let mut receiving = session.receiving();
     let Ok(Inbound::New(receipt, None)) = receiving.handle_publish(&publish(7, QoS::ExactlyOnce))
     else {
@@ -298,7 +317,11 @@ fn a_qos_2_message_that_came_before_is_answered_and_not_delivered_until_it_is_re
 
 #[test]
 fn a_refused_qos_2_message_frees_its_identifier() {
-    let session = Session::new("c".into(), &Arc::new(SessionSettings::default()));
+    let session = Session::new(
+        "c".into(),
+        &Arc::new(SessionSettings::default()),
+        &budget(usize::MAX),
+    );
     let mut receiving = session.receiving();
     let Ok(Inbound::New(receipt, None)) = receiving.handle_publish(&publish(7, QoS::ExactlyOnce))
     else {
@@ -318,7 +341,7 @@ fn more_qos_2_messages_than_receive_maximum_are_a_protocol_error() {
         receive_maximum: 2,
         ..SessionSettings::default()
     };
-    let session = Session::new("c".into(), &Arc::new(settings));
+    let session = Session::new("c".into(), &Arc::new(settings), &budget(usize::MAX));
     let mut receiving = session.receiving();
     for identifier in 1..=2 {
         let Ok(Inbound::New(receipt, None)) =
@@ -357,6 +380,78 @@ fn a_full_queue_drops_by_its_rule() {
         client.run_dry();
         assert_eq!(client.delivered, kept);
     }
+}
+
+#[test]
+fn the_whole_brokers_limit_takes_from_those_who_hold_most() {
+    let size = numbered("a/topic", QoS::AtLeastOnce, b"0").size();
+    let whole = budget(size * 12);
+    let mut clients = [QueueFull::DropOldest, QueueFull::DropNewest].map(|queue_full| {
+        let settings = SessionSettings {
+            queue_full,
+            ..SessionSettings::default()
+        };
+        let mut client = Client::within(ProtocolVersion::V5, 2, settings, &whole);
+        client.cut();
+        client
+    });
+    let [greedy, other] = &mut clients;
+    for n in 0..9 {
+        greedy.offer(QoS::AtLeastOnce, &n.to_string());
+    }
+    assert_eq!(whole.used(), size * 6, "half is for others");
+    for _ in 0..4 {
+        assert!(matches!(
+            other.offer(QoS::AtLeastOnce, "x"),
+            Offered::Queued
+        ));
+    }
+    assert!(matches!(
+        other.offer(QoS::AtLeastOnce, "x"),
+        Offered::Dropped(DropReason::QueueFull)
+    ));
+    // Now it is one of two, and comes down to its share with what it gets.
+    match greedy.offer(QoS::AtLeastOnce, "9") {
+        Offered::Overwrote(oldest) => assert_eq!(oldest.len(), 2),
+        other => panic!("{other:?}"),
+    }
+    greedy.run_dry();
+    assert_eq!(greedy.delivered.last().map(String::as_str), Some("9"));
+    assert_eq!(whole.used(), size * 4);
+    drop(clients);
+    assert_eq!(whole.used(), 0);
+}
+
+#[test]
+fn what_is_in_flight_counts_until_it_is_acknowledged() {
+    let size = numbered("a/topic", QoS::ExactlyOnce, b"0").size();
+    let whole = budget(size * 2);
+    let settings = SessionSettings {
+        queue_full: QueueFull::Disconnect,
+        ..SessionSettings::default()
+    };
+    let mut client = Client::within(ProtocolVersion::V5, 10, settings, &whole);
+    assert!(matches!(client.offer(QoS::ExactlyOnce, "0"), Offered::Sent));
+    assert_eq!(whole.used(), size);
+    assert!(matches!(
+        client.offer(QoS::ExactlyOnce, "1"),
+        Offered::Overflowed
+    ));
+    assert!(matches!(client.offer(QoS::AtMostOnce, "2"), Offered::Sent));
+    client.receive();
+    client.receive();
+    client.acknowledge();
+    assert_eq!(whole.used(), size, "PUBREC is not the end");
+    client.run_dry();
+    assert_eq!(whole.used(), 0);
+    client.cut();
+    client.offer(QoS::ExactlyOnce, "3");
+    assert!(matches!(
+        client.offer(QoS::ExactlyOnce, "4"),
+        Offered::Dropped(DropReason::QueueFull)
+    ));
+    client.session.sending().drain();
+    assert_eq!(whole.used(), 0);
 }
 
 #[test]

@@ -8,11 +8,16 @@ use hookmq_broker::store::{Durability, WallClock};
 use hookmq_broker::{Broker, BrokerSettings, DropReason};
 use hookmq_mqtt::packet::{Ack, Connect, Publish};
 use hookmq_mqtt::{Packet, PacketIdentifier, ProtocolVersion, QoS, ReasonCode, TopicFilter};
+use hookmq_plugin_api::Closures;
+use hookmq_plugin_api::typed::{
+    LoadRetainedAnswer, MessageRecord, PrepareSessionAnswer, SubscriptionRecord,
+};
 use parking_lot::Mutex;
 
 use crate::shelf::{Image, Shelf};
 use crate::support::{
-    Client, PATIENCE, Recorder, Server, V3, V5, ack, lenient, message, qos1, qos2, retained, will,
+    Client, PATIENCE, Recorder, Server, V3, V5, ack, lenient, message, plugin, qos1, qos2,
+    retained, will,
 };
 
 fn settings() -> BrokerSettings {
@@ -47,10 +52,7 @@ async fn resumes(server: &Server, connect: Connect) -> (Client, bool) {
     client.send(Packet::Connect(Box::new(connect))).await;
     let line = client.line().await;
     assert!(line.contains("reason=success"), "{line}");
-    (
-        client,
-        line.contains("session_present"),
-    )
+    (client, line.contains("session_present"))
 }
 
 async fn away(server: &Server, client_id: &str, filter: &str, qos: QoS) {
@@ -364,6 +366,102 @@ async fn expiry_and_will_delay_go_on_while_the_broker_does_not_run() {
     clock.jump(Duration::from_secs(3600));
     let _server = start(image, &told).await;
     until("both Sessions expired", || told.lines().len() >= 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn plugins_see_what_was_stored_and_what_they_seed_is_stored_too() {
+    let seeding = || {
+        plugin(
+            Closures::new("seeding")
+                .on_load_retained(|event| {
+                    let n = event.n_messages();
+                    LoadRetainedAnswer::pass().messages([MessageRecord {
+                        topic: format!("seeded/{n}"),
+                        payload: b"x".to_vec(),
+                        ..MessageRecord::default()
+                    }])
+                })
+                .on_prepare_session(|event| {
+                    let seed = SubscriptionRecord {
+                        topic_filter: format!("queued/{}", event.n_queued()),
+                        qos: 1,
+                        ..SubscriptionRecord::default()
+                    };
+                    PrepareSessionAnswer::pass()
+                        .subscriptions([seed])
+                        .messages([MessageRecord {
+                            topic: "welcome".to_owned(),
+                            payload: b"x".to_vec(),
+                            qos: 1,
+                            ..MessageRecord::default()
+                        }])
+                }),
+        )
+    };
+    let start = async |shelf: &Arc<Shelf>| {
+        let broker = Broker::new(settings())
+            .store(shelf.store())
+            .plugin(seeding());
+        Server {
+            handle: broker.start().await.expect("nothing to bind"),
+        }
+    };
+    let shelf = Shelf::of(Image::default());
+    let server = start(&shelf).await;
+    let (client, _) = resumes(&server, staying(V5, "r")).await;
+    client.vanishes().await;
+    until("it is stored", || shelf.image().retained.len() == 1).await;
+    let image = shelf.image();
+    let filters = |image: &Image| -> Vec<String> {
+        let keys = image.subscriptions.keys();
+        keys.map(|(_, filter)| filter.as_str().to_owned()).collect()
+    };
+    assert_eq!(
+        (filters(&image), image.queued.len()),
+        (vec!["queued/0".to_owned()], 1)
+    );
+
+    let shelf = Shelf::of(image);
+    let server = start(&shelf).await;
+    let (mut client, present) = resumes(&server, staying(V5, "r")).await;
+    assert!(present);
+    for _ in 0..2 {
+        assert!(client.line().await.contains("welcome"));
+    }
+    until("it is stored", || shelf.image().retained.len() == 2).await;
+    let image = shelf.image();
+    assert_eq!(
+        image.retained.keys().collect::<Vec<_>>(),
+        ["seeded/0", "seeded/1"]
+    );
+    assert_eq!(
+        (filters(&image), image.queued.len()),
+        (vec!["queued/1".to_owned()], 2)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_will_that_was_due_when_the_broker_ended_is_sent_by_the_next() {
+    let shelf = Shelf::of(Image::default());
+    let server = start(&shelf).await;
+    away(&server, "watcher", "w", QoS::AtLeastOnce).await;
+    let mut connect = staying(V5, "r");
+    let mut last = will("w", "gone");
+    last.qos = QoS::AtLeastOnce;
+    connect.will = Some(Box::new(last));
+    let _connected = resumes(&server, connect).await;
+    let shelf = Shelf::of(shelf.image());
+    let server = start(&shelf).await;
+    let (mut watcher, _) = resumes(&server, staying(V5, "watcher")).await;
+    assert!(watcher.line().await.contains("gone"));
+    until("it is told", || {
+        shelf
+            .image()
+            .sessions
+            .values()
+            .all(|session| session.will.is_none())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,9 +9,9 @@ use crate::error::PluginError;
 use crate::event::Event;
 use crate::typed::{LoadRetained as View, LoadRetainedAnswer as Answered};
 
-/// Answers `load_retained`. At start, before listeners are bound.
+/// Answers `load_retained`. At start, before listeners are bound, when what the store has is restored; `n_messages` are retained by then.
 pub trait OnLoadRetained<R: Reply<Answered> = Answered> {
-    /// At start, before listeners are bound.
+    /// At start, before listeners are bound, when what the store has is restored; `n_messages` are retained by then.
     fn load_retained(&self, event: View<'_>) -> R;
 }
 
