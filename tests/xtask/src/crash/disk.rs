@@ -60,8 +60,17 @@ enum Open {
 
 /// One change of names, whole or not at all.
 struct Change {
-    edits: Vec<(String, Option<Node>)>,
+    edits: Vec<Edit>,
+    /// Folders whose sync keeps it, by what they are called now.
+    folders: Vec<String>,
     is_kept: bool,
+}
+
+enum Edit {
+    Make(String, Node),
+    Remove(String),
+    /// With everything below.
+    Move(String, String),
 }
 
 #[derive(Default)]
@@ -199,19 +208,16 @@ impl Disk {
                     self.reconcile(&path, names);
                 }
             }
-            Record::Renamed(from, to) => match self.now.get(*from).copied() {
-                Some(node @ Node::File(_)) => {
-                    self.change(vec![
-                        ((*from).to_owned(), None),
-                        ((*to).to_owned(), Some(node)),
-                    ]);
+            Record::Renamed(from, to) => {
+                if !self.now.contains_key(*from) {
+                    return Err(format!("{from} is renamed, which is not there").into());
                 }
-                Some(Node::Folder) => return Err(format!("the folder {from} is renamed").into()),
-                None => return Err(format!("{from} is renamed, which is not there").into()),
-            },
-            Record::Removed(path) => self.change(vec![((*path).to_owned(), None)]),
+                self.change(vec![Edit::Move((*from).to_owned(), (*to).to_owned())]);
+                self.rename_open(from, to);
+            }
+            Record::Removed(path) => self.change(vec![Edit::Remove((*path).to_owned())]),
             Record::MadeFolder(path) => {
-                self.change(vec![((*path).to_owned(), Some(Node::Folder))]);
+                self.change(vec![Edit::Make((*path).to_owned(), Node::Folder)]);
             }
             Record::Unknown(what) => return Err(format!("the store does {what}").into()),
         }
@@ -223,7 +229,7 @@ impl Disk {
             let file = self.files.len();
             self.files.push(File::default());
             self.inodes.insert(inode, file);
-            self.change(vec![(path.to_owned(), Some(Node::File(file)))]);
+            self.change(vec![Edit::Make(path.to_owned(), Node::File(file))]);
             return Ok(file);
         }
         // By its number rather than its name: it may have been renamed unseen.
@@ -243,7 +249,7 @@ impl Disk {
         }
         for path in self.now.keys().filter(|path| parent(path) == Some(folder)) {
             if !there.contains_key(path) {
-                edits.push((path.clone(), None));
+                edits.push(Edit::Remove(path.clone()));
             }
         }
         for (path, inode) in there {
@@ -251,7 +257,7 @@ impl Disk {
                 && self.now.get(&path) != Some(&Node::File(*file))
                 && self.now.get(&path) != Some(&Node::Folder)
             {
-                edits.push((path, Some(Node::File(*file))));
+                edits.push(Edit::Make(path, Node::File(*file)));
             }
         }
         if !edits.is_empty() {
@@ -275,12 +281,35 @@ impl Disk {
         self.files[file].ops.push(op);
     }
 
-    fn change(&mut self, edits: Vec<(String, Option<Node>)>) {
-        apply(&mut self.now, &edits);
+    fn change(&mut self, edits: Vec<Edit>) {
+        let mut folders = Vec::new();
+        for edit in &edits {
+            edit.apply(&mut self.now);
+            for path in edit.paths() {
+                folders.extend(parent(path).map(str::to_owned));
+            }
+        }
+        folders.sort_unstable();
+        folders.dedup();
         self.changes.push(Change {
             edits,
+            folders,
             is_kept: false,
         });
+    }
+
+    /// What is open keeps what it is when it, or a folder above, gets another name.
+    fn rename_open(&mut self, from: &str, to: &str) {
+        let open = self.open.values_mut().filter_map(|open| match open {
+            Open::Folder(path) => Some(path),
+            Open::File(_) => None,
+        });
+        let folders = self.changes.iter_mut().flat_map(|one| &mut one.folders);
+        for path in open.chain(folders) {
+            if let Some(moved) = moved(path, from, to) {
+                *path = moved;
+            }
+        }
     }
 
     fn sync_begins(&mut self, fd: u64, sync: u64, is_data: bool) -> Outcome {
@@ -316,10 +345,7 @@ impl Disk {
             (Names::Journal, _) if sync.is_journaled => before.for_each(|one| one.is_kept = true),
             (Names::Strict, Open::Folder(folder)) => {
                 for change in before {
-                    change.is_kept |= change
-                        .edits
-                        .iter()
-                        .any(|(path, _)| parent(path) == Some(folder));
+                    change.is_kept |= change.folders.contains(folder);
                 }
             }
             _ => {}
@@ -361,15 +387,9 @@ impl Disk {
         let mut names = self.base.clone();
         // How many changes of each folder are there that need not be; of all together in a journal.
         let mut luck: BTreeMap<&str, usize> = BTreeMap::new();
-        let folders = |change: &Change| -> Vec<String> {
-            match self.names {
-                Names::Journal => vec![String::new()],
-                Names::Strict => change
-                    .edits
-                    .iter()
-                    .filter_map(|(path, _)| parent(path).map(str::to_owned))
-                    .collect(),
-            }
+        let folders = |change: &Change| match self.names {
+            Names::Journal => vec![String::new()],
+            Names::Strict => change.folders.clone(),
         };
         let open: Vec<(&Change, Vec<String>)> =
             self.changes.iter().map(|one| (one, folders(one))).collect();
@@ -391,7 +411,7 @@ impl Disk {
                     .iter()
                     .all(|folder| luck.get(folder.as_str()).is_some_and(|n| *n > 0));
             if is_there {
-                apply(&mut names, &change.edits);
+                change.edits.iter().for_each(|edit| edit.apply(&mut names));
             }
             if !change.is_kept {
                 for folder in folders {
@@ -489,13 +509,40 @@ fn parts(pages: &mut Pages, at: u64, bytes: &[u8], size: u64, rng: &mut Rng) {
     }
 }
 
-fn apply(names: &mut BTreeMap<String, Node>, edits: &[(String, Option<Node>)]) {
-    for (path, node) in edits {
-        match node {
-            Some(node) => names.insert(path.clone(), *node),
-            None => names.remove(path),
-        };
+impl Edit {
+    fn apply(&self, names: &mut BTreeMap<String, Node>) {
+        match self {
+            Self::Make(path, node) => {
+                names.insert(path.clone(), *node);
+            }
+            Self::Remove(path) => {
+                names.remove(path);
+            }
+            Self::Move(from, to) => {
+                let all: Vec<String> = names.keys().cloned().collect();
+                for path in all {
+                    if let Some(new) = moved(&path, from, to)
+                        && let Some(node) = names.remove(&path)
+                    {
+                        names.insert(new, node);
+                    }
+                }
+            }
+        }
     }
+
+    fn paths(&self) -> Vec<&str> {
+        match self {
+            Self::Make(path, _) | Self::Remove(path) => vec![path],
+            Self::Move(from, to) => vec![from, to],
+        }
+    }
+}
+
+/// What a path is called when `from`, which may be a folder above it, is called `to`.
+fn moved(path: &str, from: &str, to: &str) -> Option<String> {
+    let below = path.strip_prefix(from)?;
+    (below.is_empty() || below.starts_with('/')).then(|| format!("{to}{below}"))
 }
 
 fn parent(path: &str) -> Option<&str> {
@@ -523,10 +570,11 @@ fn save(root: &Path, names: &BTreeMap<String, Node>, files: &[Pages]) -> Outcome
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
 
-    fn folder(name: &str) -> PathBuf {
+    fn folder(name: usize) -> PathBuf {
         let folder = std::env::temp_dir().join(format!("xtask-disk-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&folder);
         folder
@@ -570,7 +618,8 @@ mod tests {
         records: &[Record<'_>],
         path: &str,
     ) -> Vec<Option<Vec<u8>>> {
-        let root = folder(&format!("{names:?}-{}-{is_lying}", records.len()));
+        static N_FOLDERS: AtomicUsize = AtomicUsize::new(0);
+        let root = folder(N_FOLDERS.fetch_add(1, Ordering::Relaxed));
         let mut disk = Disk::read(&root, names, is_lying).expect("empty");
         for record in records {
             disk.take(record).expect("understood");
@@ -678,6 +727,33 @@ mod tests {
                 .all(|image| image.as_ref().is_some_and(|image| image[0] == b'x'))
         );
         assert!(images.contains(&Some(b"x".to_vec())) && images.contains(&Some(b"xy".to_vec())));
+    }
+
+    #[test]
+    fn a_folder_takes_along_what_is_in_it() {
+        let mut records = vec![
+            Record::MadeFolder("/new"),
+            new(3, "/new/a"),
+            Record::Written {
+                fd: 3,
+                at: 0,
+                bytes: b"x",
+            },
+            folder_opened(4, "/new"),
+        ];
+        records.extend(synced(3, 1));
+        records.push(Record::Renamed("/new", "/db"));
+        records.extend(synced(4, 2));
+        records.push(folder_opened(5, ""));
+        records.extend(synced(5, 3));
+        for names in [Names::Journal, Names::Strict] {
+            let images = cuts(names, false, &records, "db/a");
+            let is_whole = |image: &Option<Vec<u8>>| image.as_deref() == Some(b"x");
+            assert!(images.iter().all(is_whole));
+        }
+        records.truncate(7);
+        let images = cuts(Names::Journal, false, &records, "db/a");
+        assert!(images.iter().any(Option::is_none) && images.iter().any(Option::is_some));
     }
 
     #[test]
