@@ -61,6 +61,8 @@ pub(super) struct Counts {
     pub(super) resumed: u64,
     pub(super) subscribed: u64,
     pub(super) retained: u64,
+    /// Lines of the log about what was left out, where that is explained.
+    pub(super) named: u64,
 }
 
 struct Published {

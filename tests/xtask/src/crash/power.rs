@@ -166,6 +166,13 @@ impl Meanwhile for Power {
             None => Ok(()),
         }
     }
+
+    /// What had not reached the disk is torn, and may be said to be.
+    fn explains(&self, words: &str) -> bool {
+        ["had not been brought to the disk", "is kept as it was in"]
+            .iter()
+            .any(|known| words.contains(known))
+    }
 }
 
 /// Every file below a folder.

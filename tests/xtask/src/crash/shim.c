@@ -360,22 +360,28 @@ int fallocate64(int fd, int mode, off_t at, off_t length) { return allocate(fd, 
 int posix_fallocate(int fd, off_t at, off_t length) { return allocate(fd, 0, at, length) ? errno : 0; }
 int posix_fallocate64(int fd, off_t at, off_t length) { return allocate(fd, 0, at, length) ? errno : 0; }
 
+/* Whoever copies within the kernel copies by hand where the kernel cannot, and that is traced. */
+static int by_hand(int fd, int why)
+{
+    if (!is_tracked(fd))
+        return 0;
+    errno = why;
+    return 1;
+}
+
 ssize_t copy_file_range(int in, off64_t *at_in, int out, off64_t *at_out, size_t length, unsigned flags)
 {
-    untraced(out, "copy_file_range");
-    return syscall(SYS_copy_file_range, in, at_in, out, at_out, length, flags);
+    return by_hand(out, ENOSYS) ? -1 : syscall(SYS_copy_file_range, in, at_in, out, at_out, length, flags);
 }
 
 ssize_t sendfile(int out, int in, off_t *at, size_t length)
 {
-    untraced(out, "sendfile");
-    return syscall(SYS_sendfile, out, in, at, length);
+    return by_hand(out, EINVAL) ? -1 : syscall(SYS_sendfile, out, in, at, length);
 }
 
 ssize_t sendfile64(int out, int in, off64_t *at, size_t length)
 {
-    untraced(out, "sendfile");
-    return syscall(SYS_sendfile, out, in, at, length);
+    return by_hand(out, EINVAL) ? -1 : syscall(SYS_sendfile, out, in, at, length);
 }
 
 static void *map(void *where, size_t length, int allowed, int flags, int fd, off_t at)
