@@ -20,7 +20,7 @@ use crate::journals::{Journals, sync_folder};
 use crate::keyspace::{COMMIT_NO, FORMAT, Kind, NUMBERS};
 use crate::options::StoreOptions;
 use crate::synced::{Found, Synced};
-use crate::{migrate, modes, record};
+use crate::{migrate, modes, record, tables};
 
 /// See the module.
 #[derive(Debug)]
@@ -96,6 +96,7 @@ impl Folder {
             }
             self.create(options)?;
         }
+        tables::check(&self.database())?;
         let synced_no = synced.as_ref().map_or(0, Synced::commit_no);
         let has_hole = self.look_at_journals(options, synced_no, &mut damaged)?;
         let mut opened = self.open_database(options, synced, damaged)?;

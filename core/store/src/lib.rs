@@ -5,7 +5,8 @@
 //! batch      changes -> what is written                     keyspace   the keyspaces and their keys
 //! shared     messages that several queues hold              engine     the database underneath, its limits and its faults
 //! queues     queues that are given back, one a call         journals   the engine's journals are looked at before it does
-//! synced     what has reached the disk, beside the database migrate    from one format to the next
+//! synced     what has reached the disk, beside the database tables     and its tables
+//! migrate    from one format to the next                    folder     whose the folder is, and whether all of it is there
 //! ```
 //!
 //! A record carries a checksum over its key and itself. One that does not fit is named, put aside and left out; where the engine
@@ -42,6 +43,7 @@ mod queues;
 mod record;
 mod shared;
 mod synced;
+mod tables;
 
 pub use disk::DiskStore;
 pub use options::StoreOptions;

@@ -127,7 +127,7 @@ fn flipped_bits_never_make_a_wrong_record() {
         let bytes = std::fs::read(&file).expect("readable");
         // The engine's journals begin with 64 MiB of which most is empty.
         let end = bytes.iter().rposition(|&byte| byte != 0).unwrap_or(0) + 1;
-        for _ in 0..4 {
+        for _ in 0..8 {
             let damaged = folder.path().join("damaged");
             copy(&whole, &damaged);
             let mut bytes = bytes.clone();
