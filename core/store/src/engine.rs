@@ -92,6 +92,8 @@ impl Engine {
             };
             match value {
                 Some(value) => writes.insert(keyspace, key, value),
+                // Not its `remove_weak`, which is cheaper: it undoes one write of the key, and a batch that is given again after an
+                // error has written it twice.
                 None => writes.remove(keyspace, key),
             }
         }

@@ -209,7 +209,11 @@ impl Folder {
         let place = || {
             Synced::create(&synced, 0)?;
             std::fs::rename(&new, self.database())?;
-            sync_folder(&self.path)
+            sync_folder(&self.path)?;
+            self.path
+                .canonicalize()?
+                .parent()
+                .map_or(Ok(()), sync_folder)
         };
         place().map_err(|error| failed(&self.path, error))
     }

@@ -132,8 +132,9 @@ fn flipped_bits_never_make_a_wrong_record() {
             copy(&whole, &damaged);
             let mut bytes = bytes.clone();
             let at = random.usize(..end);
-            for byte in at..(at + random.usize(1..64)).min(end) {
-                bytes[byte] ^= random.u8(1..);
+            let to = (at + random.usize(1..64)).min(end);
+            for byte in &mut bytes[at..to] {
+                *byte ^= random.u8(1..);
             }
             std::fs::write(damaged.join(&name), &bytes).expect("written");
             n_whole += usize::from(check_damaged(&damaged, &model));
