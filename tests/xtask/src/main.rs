@@ -21,6 +21,7 @@ mod parity;
 mod process;
 mod run;
 mod setup;
+mod soak;
 mod test;
 
 use std::process::ExitCode;
@@ -65,6 +66,8 @@ enum Command {
     Crash(crash::kill::Arguments),
     /// The same, and the power goes: the disk has lost what was not synced.
     Powercut(crash::power::Arguments),
+    /// A broker under everything at once for minutes: what it loses, and whether it grows.
+    Soak(soak::Arguments),
     /// The same policy in every runtime, compared hook by hook.
     Parity(parity::Arguments),
     /// What follows from the hook catalogue: typed views, type files for editors, the hook reference.
@@ -84,6 +87,7 @@ fn main() -> ExitCode {
         Command::Hostile(arguments) => hostile::run(&arguments),
         Command::Crash(arguments) => crash::kill::run(&arguments),
         Command::Powercut(arguments) => crash::power::run(&arguments),
+        Command::Soak(arguments) => soak::run(&arguments),
         Command::Parity(arguments) => parity::run(&arguments),
         Command::Generate => generate::run(),
     };

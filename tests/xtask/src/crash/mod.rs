@@ -15,4 +15,4 @@ mod lab;
 mod pages;
 pub(crate) mod power;
 mod trace;
-mod wire;
+pub(crate) mod wire;

@@ -13,10 +13,10 @@ use crate::Outcome;
 /// The largest packet of the standard.
 const LARGEST: u32 = 268_435_460;
 /// Between two looks at something that is waited for.
-pub(super) const LOOK: Duration = Duration::from_micros(300);
+pub(crate) const LOOK: Duration = Duration::from_micros(300);
 
 /// See the module.
-pub(super) struct Wire {
+pub(crate) struct Wire {
     stream: TcpStream,
     version: ProtocolVersion,
     input: BytesMut,
@@ -25,7 +25,7 @@ pub(super) struct Wire {
 }
 
 /// What [`Wire::next`] found.
-pub(super) enum Next {
+pub(crate) enum Next {
     /// A whole packet.
     Packet(Vec<u8>),
     /// Not yet.
@@ -39,7 +39,7 @@ impl Wire {
     ///
     /// # Errors
     /// When nobody listens.
-    pub(super) fn connect(
+    pub(crate) fn connect(
         address: SocketAddr,
         version: ProtocolVersion,
     ) -> Result<Self, std::io::Error> {
@@ -59,7 +59,7 @@ impl Wire {
     ///
     /// # Errors
     /// When it is none that MQTT can say.
-    pub(super) fn put(&mut self, packet: &Packet<'_>) -> Outcome {
+    pub(crate) fn put(&mut self, packet: &Packet<'_>) -> Outcome {
         match packet {
             Packet::Publish(publish) => encode_publish(publish, self.version, &mut self.output)?,
             other => encode(other, self.version, &mut self.output)?,
@@ -68,7 +68,7 @@ impl Wire {
     }
 
     /// Sends what was put, as far as the socket takes it.
-    pub(super) fn flush(&mut self) {
+    pub(crate) fn flush(&mut self) {
         while !self.output.is_empty() && !self.is_over {
             match self.stream.write(&self.output) {
                 Ok(n) => self.output.advance(n),
@@ -84,7 +84,7 @@ impl Wire {
     ///
     /// # Errors
     /// When the bytes are no packet.
-    pub(super) fn next(&mut self) -> Outcome<Next> {
+    pub(crate) fn next(&mut self) -> Outcome<Next> {
         loop {
             if let Frame::Complete(len) = frame(&self.input, LARGEST)? {
                 return Ok(Next::Packet(self.input.split_to(len).to_vec()));
@@ -109,7 +109,7 @@ impl Wire {
     ///
     /// # Errors
     /// When the connection ends first, or as [`Wire::next`].
-    pub(super) fn wait<T>(
+    pub(crate) fn wait<T>(
         &mut self,
         deadline: Instant,
         mut is_it: impl FnMut(&Packet<'_>) -> Option<T>,

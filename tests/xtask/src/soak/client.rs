@@ -336,8 +336,8 @@ impl Client {
                 self.answered(unsuback.packet_identifier, &unsuback.reasons);
             }
             // What a connection is told that another one takes over.
-            Packet::Disconnect(disconnect)
-                if disconnect.reason == ReasonCode::SessionTakenOver => {}
+            Packet::Disconnect(disconnect) if disconnect.reason == ReasonCode::SessionTakenOver => {
+            }
             other => self.broken(format!("{other:?}")),
         }
         Ok(())

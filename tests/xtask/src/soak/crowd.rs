@@ -1,7 +1,7 @@
 //! Those who stay for the whole soak: publishers at a steady rate, subscribers that are there, that come and go, and that change their
 //! minds. Now and then one is taken over by another connection of its own, or vanishes and comes back.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use hookmq_mqtt::{Disconnect, ProtocolVersion, QoS};
 
@@ -131,9 +131,8 @@ impl Crowd {
         let mut members = Vec::new();
         for (number, (name, version, qos, habit)) in RECEIVERS.into_iter().enumerate() {
             let all = Subscription::new(vec!["soak/#".to_owned()], None);
-            let each = |publisher| {
-                Subscription::new(vec![format!("soak/{publisher}/#")], Some(publisher))
-            };
+            let each =
+                |publisher| Subscription::new(vec![format!("soak/{publisher}/#")], Some(publisher));
             let subscriptions = match habit {
                 Habit::Changes => (0..PUBLISHERS.len()).map(each).collect(),
                 _ => vec![all],
@@ -468,7 +467,8 @@ impl Subscription {
     }
 
     fn publishers(&self) -> std::ops::Range<usize> {
-        self.publisher.map_or(0..PUBLISHERS.len(), |one| one..one + 1)
+        self.publisher
+            .map_or(0..PUBLISHERS.len(), |one| one..one + 1)
     }
 }
 

@@ -174,7 +174,7 @@ impl Mortals {
         if is_v5 {
             client = client.staying(expiry);
         }
-        let topic = TopicName::new(&format!("wills/{number}"))
+        let topic = TopicName::parse(&format!("wills/{number}"))
             .map_err(|error| format!("a topic of a Will: {error}"))?;
         let mut will = Will::new(topic, number.to_string().into_bytes().into());
         will.qos = qos;
@@ -215,7 +215,11 @@ impl Mortals {
                 self.judge(number, message.qos, ground);
             }
             Event::Broken(words) => ground.ledger.flaw(Flaw::Protocol, words),
-            Event::Up { .. } | Event::Acknowledged { .. } | Event::Ended => {}
+            Event::Ended => {
+                let words = "the broker ended the connection of the watcher of Wills";
+                ground.ledger.flaw(Flaw::Protocol, words);
+            }
+            Event::Up { .. } | Event::Acknowledged { .. } => {}
         }
         Ok(())
     }

@@ -1,0 +1,432 @@
+//! `cargo xtask soak MINUTES`: a broker with a store and a script under everything at once, for long, at a moderate rate; what it loses,
+//! and whether what it takes of the machine stays the same.
+//!
+//! One thread plays everybody (`crowd.rs` who stays, `visitors.rs` and `mortals.rs` who is new each time, `keeper.rs` what is retained),
+//! a ledger (`ledger.rs`) holds what is owed, and the script is saved anew every few seconds. Nothing here grows with the time that it
+//! runs, except for a few figures per minute.
+
+mod client;
+mod crowd;
+mod host;
+mod keeper;
+mod ledger;
+mod mortals;
+mod visitors;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
+use fastrand::Rng;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::process::build_broker;
+use crate::{Outcome, setup};
+use crowd::Crowd;
+use host::{Host, Sample, slope};
+use keeper::Keeper;
+use ledger::{Flaw, Ledger, PATIENCE};
+use mortals::Mortals;
+use visitors::Visitors;
+
+/// Between two turns of those who stay; the others have one of three.
+const TURN: Duration = Duration::from_millis(2);
+/// Between two looks at what the broker takes of the machine.
+const SAMPLE_EVERY: Duration = Duration::from_secs(5);
+/// Between two savings of the script.
+const SAVE_EVERY: Duration = Duration::from_secs(10);
+/// The longest warm-up, in which the broker may grow: caches and tables fill up to their limits. Of a short run it is a third.
+const WARM_UP: Duration = Duration::from_secs(600);
+/// From so long on a run is judged by its growth,
+const JUDGED_FROM: Duration = Duration::from_secs(20 * 60);
+/// which may be this many bytes per minute.
+const MAX_SLOPE: f64 = 1e6;
+
+/// What `cargo xtask soak` takes.
+#[derive(clap::Args)]
+#[group(skip)]
+pub(crate) struct Arguments {
+    /// How long.
+    #[arg(value_name = "MINUTES")]
+    minutes: f64,
+    /// Repeats the choices of an earlier run, as far as the machine's timing lets it.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// What an acknowledgement promises.
+    #[arg(long, value_enum, default_value = "os")]
+    durability: Durability,
+    /// Take this broker instead of building one.
+    #[arg(long, value_name = "PATH")]
+    broker: Option<PathBuf>,
+}
+
+/// What an acknowledgement promises.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Durability {
+    /// It survives the broker.
+    Os,
+    /// It survives the power.
+    Disk,
+}
+
+/// What everybody shares.
+struct Ground {
+    address: SocketAddr,
+    ledger: Ledger,
+    rng: Rng,
+}
+
+/// Everybody.
+struct People {
+    crowd: Crowd,
+    visitors: Visitors,
+    mortals: Mortals,
+    keeper: Keeper,
+    n_turns: u64,
+}
+
+/// Saves the script and sees that it is taken.
+struct Saver {
+    saved: Instant,
+    generation: u64,
+    is_counted: bool,
+}
+
+/// Runs it and prints the report.
+///
+/// # Errors
+/// When anything was lost or otherwise wrong, or a long run ends with a broker that grows.
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    let binary = if let Some(binary) = &arguments.broker {
+        binary.canonicalize()?
+    } else {
+        setup::need_cxx()?;
+        build_broker()?
+    };
+    let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..1 << 48));
+    let long = Duration::try_from_secs_f64(arguments.minutes * 60.0)?;
+    let durability = match arguments.durability {
+        Durability::Os => "os",
+        Durability::Disk => "disk",
+    };
+    println!(
+        "soak: {} minutes, durability {durability}, --seed {seed}",
+        arguments.minutes
+    );
+    let is_interrupted = interruptible()?;
+    let host = Host::start(&binary, durability)?;
+    let mut ground = Ground {
+        address: host.address,
+        ledger: Ledger::new(&crowd::publishers(), &crowd::receivers()),
+        rng: Rng::with_seed(seed),
+    };
+    let mut people = People {
+        crowd: Crowd::new(),
+        visitors: Visitors::new(),
+        mortals: Mortals::new(),
+        keeper: Keeper::new(),
+        n_turns: 0,
+    };
+    let mut samples = Vec::new();
+    let began = Instant::now();
+    let soaked = soak(
+        &host,
+        &mut ground,
+        &mut people,
+        &mut samples,
+        long,
+        &is_interrupted,
+    );
+    let took = began.elapsed();
+    let settled = soaked.and_then(|()| settle(&host, &mut ground, &mut people));
+    if let Err(failure) = settled.and_then(|()| host.stop()) {
+        ground.ledger.flaw(Flaw::Broker, failure);
+    }
+    for line in host.complaints() {
+        ground.ledger.flaw(Flaw::Broker, format!("log: {line}"));
+    }
+    tell(&host, &ground, &samples, took)
+}
+
+/// Everything at once, until the time is over or somebody interrupts it.
+fn soak(
+    host: &Host,
+    ground: &mut Ground,
+    people: &mut People,
+    samples: &mut Vec<Sample>,
+    long: Duration,
+    is_interrupted: &AtomicBool,
+) -> Outcome {
+    let bar = ProgressBar::new(long.as_secs()).with_style(ProgressStyle::with_template(
+        "{bar:30} {elapsed} of it, left {eta}  {msg}",
+    )?);
+    println!(
+        "{:>6} {:>10} {:>7} {:>8} {:>9} {:>5} {:>7} {:>8} {:>8} {:>6} {:>6}",
+        "minute",
+        "messages",
+        "per s",
+        "RSS MB",
+        "store MB",
+        "fds",
+        "threads",
+        "ids",
+        "topics",
+        "lost",
+        "flaws"
+    );
+    let began = Instant::now();
+    let (mut next_sample, mut next_minute) = (began, began + Duration::from_secs(60));
+    let mut before = 0;
+    let mut saver = Saver {
+        saved: began,
+        generation: 0,
+        is_counted: true,
+    };
+    while began.elapsed() < long && !is_interrupted.load(Ordering::Relaxed) {
+        people.turn(true, ground)?;
+        let now = Instant::now();
+        if now >= next_sample {
+            next_sample += SAMPLE_EVERY;
+            if let Some(status) = host.ended() {
+                let words = host.words();
+                return Err(format!("the broker ended by itself ({status}): {words}").into());
+            }
+            let sample = host.sample(began.elapsed());
+            samples.push(sample);
+            ground.ledger.look(PATIENCE);
+            people.mortals.look(ground);
+            bar.set_position(began.elapsed().as_secs());
+            bar.set_message(format!(
+                "{} messages, {:.1} MB, {} lost, {} flaws",
+                n_messages(ground),
+                mb(sample.rss),
+                ground.ledger.n(Flaw::Lost),
+                ground.ledger.n_flaws()
+            ));
+        }
+        if now >= next_minute {
+            next_minute += Duration::from_secs(60);
+            let sample = host.sample(began.elapsed());
+            let counts = ground.ledger.counts;
+            let messages = n_messages(ground);
+            bar.suspend(|| {
+                println!(
+                    "{:>6.0} {messages:>10} {:>7} {:>8.1} {:>9.1} {:>5} {:>7} {:>8} {:>8} {:>6} {:>6}",
+                    sample.at.as_secs_f64() / 60.0,
+                    (messages - before) / 60,
+                    mb(sample.rss),
+                    mb(sample.folder),
+                    sample.fds,
+                    sample.threads,
+                    counts.client_ids,
+                    counts.topics,
+                    ground.ledger.n(Flaw::Lost),
+                    ground.ledger.n_flaws()
+                );
+            });
+            before = messages;
+        }
+        saver.turn(host, people.crowd.newest_stamp, ground)?;
+        thread::park_timeout(TURN.saturating_sub(now.elapsed()));
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
+/// No more load: everybody gets what is owed, or it is lost.
+fn settle(host: &Host, ground: &mut Ground, people: &mut People) -> Outcome {
+    println!("settling: what is owed may still arrive");
+    people.crowd.calm_down();
+    people.keeper.read_now();
+    let mut last = (usize::MAX, 0, 0, false);
+    let mut moved = Instant::now();
+    loop {
+        people.turn(false, ground)?;
+        let state = (
+            ground.ledger.n_owed(),
+            people.visitors.n_here(),
+            people.mortals.n_owed(),
+            people.is_quiet(),
+        );
+        if state == (0, 0, 0, true) {
+            break;
+        }
+        if state != last {
+            last = state;
+            moved = Instant::now();
+        }
+        if let Some(status) = host.ended() {
+            let words = host.words();
+            return Err(format!("the broker ended by itself ({status}): {words}").into());
+        }
+        if moved.elapsed() > PATIENCE {
+            if !people.is_quiet() {
+                let words =
+                    format!("nothing moves any more: {state:?} of owed messages, visitors, Wills");
+                ground.ledger.flaw(Flaw::Broker, words);
+            }
+            break;
+        }
+        thread::park_timeout(TURN);
+    }
+    ground.ledger.look(Duration::ZERO);
+    people.mortals.look(ground);
+    Ok(())
+}
+
+impl People {
+    fn turn(&mut self, has_load: bool, ground: &mut Ground) -> Outcome {
+        self.crowd.turn(ground)?;
+        self.n_turns += 1;
+        match self.n_turns % 3 {
+            0 => self.visitors.turn(has_load, ground),
+            1 => self.mortals.turn(has_load, ground),
+            _ => self.keeper.turn(has_load, ground),
+        }
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.crowd.is_quiet()
+            && self.visitors.is_quiet()
+            && self.mortals.is_quiet()
+            && self.keeper.is_quiet()
+    }
+}
+
+impl Saver {
+    fn turn(&mut self, host: &Host, newest_stamp: u64, ground: &mut Ground) -> Outcome {
+        if !self.is_counted && newest_stamp >= self.generation {
+            self.is_counted = true;
+            ground.ledger.counts.reloads += 1;
+        }
+        if self.saved.elapsed() < SAVE_EVERY {
+            return Ok(());
+        }
+        if !self.is_counted {
+            let words = format!("nothing is stamped with generation {}", self.generation);
+            ground.ledger.flaw(Flaw::Reload, words);
+        }
+        self.generation += 1;
+        self.saved = Instant::now();
+        self.is_counted = false;
+        host.save_script(self.generation)
+    }
+}
+
+/// Prints the report.
+///
+/// # Errors
+/// When there was any flaw, or growth in a run that is long enough.
+fn tell(host: &Host, ground: &Ground, samples: &[Sample], took: Duration) -> Outcome {
+    let ledger = &ground.ledger;
+    let counts = ledger.counts;
+    let warm_up = WARM_UP.min(took / 3);
+    let grows = slope(samples, warm_up, |sample| sample.rss);
+    println!(
+        "soak: {:.1} minutes; {} connections of {} client ids and more, {} takeovers, {} topics, {} reloads",
+        took.as_secs_f64() / 60.0,
+        counts.connects,
+        counts.client_ids,
+        counts.takeovers,
+        counts.topics,
+        counts.reloads
+    );
+    println!(
+        "  sent {}, acknowledged {}, delivered {} and {} with QoS 0, QoS 1 again {}, late {}",
+        counts.sent,
+        counts.acknowledged,
+        counts.delivered,
+        counts.delivered_qos0,
+        counts.again,
+        counts.late
+    );
+    println!(
+        "  lost {}, QoS 2 twice {}; Wills: {} came, {} did not, {} withheld, {} came anyway",
+        ledger.n(Flaw::Lost),
+        ledger.n(Flaw::Twice),
+        counts.wills,
+        ledger.n(Flaw::Will),
+        counts.wills_cancelled,
+        ledger.n(Flaw::WillAnyway)
+    );
+    println!(
+        "  SUBACK and UNSUBACK {}; retained {} set, {} read; sessions {} resumed, {} expired; messages expired {}",
+        counts.subscribed,
+        counts.retained_set,
+        counts.retained_read,
+        counts.sessions_resumed,
+        counts.sessions_expired,
+        counts.messages_expired
+    );
+    println!(
+        "  growth after {:.1} minutes of warm-up: RSS {:+.3} MB/min, store {:+.3} MB/min, descriptors {:+.3}/min",
+        warm_up.as_secs_f64() / 60.0,
+        grows / 1e6,
+        slope(samples, warm_up, |sample| sample.folder) / 1e6,
+        slope(samples, warm_up, |sample| sample.fds)
+    );
+    if ledger.n_flaws() > 0 {
+        return Err(format!(
+            "{} flaws; the folder is left in {}\n{}",
+            ledger.n_flaws(),
+            host.folder().display(),
+            ledger.told()
+        )
+        .into());
+    }
+    if took >= JUDGED_FROM && grows >= MAX_SLOPE {
+        return Err(format!(
+            "the broker grows by {:.2} MB per minute after {:.1} minutes",
+            grows / 1e6,
+            warm_up.as_secs_f64() / 60.0
+        )
+        .into());
+    }
+    Ok(())
+}
+
+/// Is set by SIGINT and SIGTERM, which end the soak and not the report.
+fn interruptible() -> Outcome<Arc<AtomicBool>> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let is_interrupted = Arc::new(AtomicBool::new(false));
+    let set = Arc::clone(&is_interrupted);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let (mut interrupt, mut terminate) = {
+        let _inside = runtime.enter();
+        (
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+        )
+    };
+    thread::spawn(move || {
+        runtime.block_on(async {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        });
+        set.store(true, Ordering::Relaxed);
+    });
+    Ok(is_interrupted)
+}
+
+fn n_messages(ground: &Ground) -> u64 {
+    let counts = ground.ledger.counts;
+    counts.sent + counts.delivered + counts.delivered_qos0
+}
+
+fn mb(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
+
+/// So many seconds.
+fn seconds(n: f64) -> Duration {
+    Duration::from_secs_f64(n.max(0.0))
+}
