@@ -259,6 +259,7 @@ fn set(broker: &mut BrokerSettings, key: &str, value: &toml::Value) -> Option<()
             session.queue_full = match value.as_str()? {
                 "drop_oldest" => QueueFull::DropOldest,
                 "drop_newest" => QueueFull::DropNewest,
+                "disconnect" => QueueFull::Disconnect,
                 _ => return None,
             }
         }

@@ -166,6 +166,13 @@ impl Broker {
                 .maximum_connections
                 .clamp(1, Semaphore::MAX_PERMITS),
         ));
+        // Set once, here.
+        let _ = inner.handshakes.set(
+            bound
+                .iter()
+                .map(|(listener, _)| Arc::clone(&listener.handshakes))
+                .collect(),
+        );
         // Before anybody can come in: a plugin sees its start first.
         inner.notify_broker(Hook::BrokerStarted, Vec::new());
         let committer = match restored {
@@ -180,6 +187,7 @@ impl Broker {
             tokio::spawn(Arc::clone(&inner).run_injected(injected)),
             tokio::spawn(Arc::clone(&inner).run_timers()),
             tokio::spawn(Arc::clone(&inner).run_sweeps()),
+            tokio::spawn(Arc::clone(&inner).watch_load()),
             tokio::spawn(Arc::clone(&inner).run_reauthorizations()),
         ];
         let running = Running {
@@ -307,7 +315,7 @@ impl Handle {
             allow_anonymous,
             durability: None,
         };
-        connection::run(Arc::clone(&self.inner), stream, gateway).await;
+        connection::run(Arc::clone(&self.inner), stream, gateway, None).await;
     }
 
     /// Stops: no new connections, DISCONNECT 0x8B for everybody, queues written out, notices told.
@@ -391,6 +399,8 @@ async fn restore(
         journal,
         clock: Arc::clone(&inner.clock),
         retry_after: settings.retry_after,
+        unwritten: Default::default(),
+        hopes: Default::default(),
     };
     Ok((committer, by_number))
 }

@@ -24,6 +24,7 @@ pub mod settings;
 pub mod store;
 
 pub use broker::host::PluginHost;
+pub use broker::load::Used;
 pub use broker::sessions::DisconnectType;
 pub use broker::stats::StatsView;
 pub use client::ClientInfo;

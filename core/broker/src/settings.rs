@@ -19,6 +19,10 @@ pub struct ListenerSettings {
     pub allow_anonymous: bool,
     /// What acknowledgements to its clients promise, if not what [`BrokerSettings::storage`] says.
     pub durability: Option<Durability>,
+    /// Connections at once that have not said CONNECT yet. For one more the oldest of them gives way.
+    pub maximum_handshakes: usize,
+    /// Connections taken each second, and as many at once; more wait unaccepted. `None` takes any number.
+    pub maximum_connect_rate: Option<u32>,
 }
 
 impl ListenerSettings {
@@ -30,6 +34,8 @@ impl ListenerSettings {
             bind,
             allow_anonymous: bind.ip().is_loopback(),
             durability: None,
+            maximum_handshakes: 10_000,
+            maximum_connect_rate: None,
         }
     }
 }

@@ -5,7 +5,9 @@
 
 pub(crate) mod connect;
 pub(crate) mod disconnect;
+pub(crate) mod handshakes;
 pub(crate) mod host;
+pub(crate) mod load;
 mod notices;
 pub(crate) mod publish;
 mod reauthorize;
@@ -26,6 +28,7 @@ use hookmq_mqtt::{ClientId, PacketType, ReasonCode};
 use hookmq_plugin_api::{EventRecord, Field, Hook, Owned, Refusal};
 use tokio::sync::{mpsc, watch};
 
+use self::handshakes::Handshakes;
 use self::reauthorize::Reauthorizations;
 use self::route::Route;
 use self::sessions::{Sessions, Subscription};
@@ -56,6 +59,9 @@ pub(crate) struct Inner {
     pub(crate) timers: Timers,
     reauthorizations: Reauthorizations,
     pub(crate) stats: Stats,
+    /// Connections without CONNECT, of each listener; set at the start.
+    pub(crate) handshakes: OnceLock<Vec<Arc<Handshakes>>>,
+    maximum_connections: usize,
     pub(crate) shared_strategy: Strategy,
     /// Whether MQTT 5 clients are told plugins' reasons.
     pub(crate) tell_reasons: bool,
@@ -153,6 +159,8 @@ impl Inner {
             timers: Timers::default(),
             reauthorizations: Reauthorizations::default(),
             stats: Stats::default(),
+            handshakes: OnceLock::new(),
+            maximum_connections: settings.maximum_connections,
             shared_strategy: settings.shared_strategy,
             tell_reasons: settings.tell_reasons,
             accept_by_default: settings.accept_by_default,

@@ -1,7 +1,9 @@
-//! Counters of the whole broker. Every lost message has a reason that is counted.
+//! Counters of the whole broker, and how they are told. Every lost message has a reason that is counted.
 
+use std::fmt::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::load::{Used, nearest};
 use crate::session::sending::DropReason;
 
 /// See the module.
@@ -15,7 +17,7 @@ pub(crate) struct Stats {
 }
 
 /// The counters at one moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct StatsView {
     /// PUBLISH packets received.
     pub received: u64,
@@ -39,6 +41,74 @@ pub struct StatsView {
     pub unstored_bytes: usize,
     /// The store fails: acknowledgements that promise it wait.
     pub store_is_failing: bool,
+    /// Bytes of messages that Sessions hold, queued and in flight, each message counted for every Session.
+    pub queued_bytes: usize,
+    /// Connections that had to go before they said CONNECT, because more came than a listener may have of them.
+    pub evicted_handshakes: u64,
+    /// How near the broker is to turning something away: 0 is not at all, at 1 a limit is reached. The greatest of [`StatsView::used`].
+    pub load: f64,
+    /// The limit that is behind [`StatsView::load`], as the key that sets it.
+    pub nearest_limit: &'static str,
+    /// How much of each limit is used.
+    pub used: Vec<Used>,
+}
+
+impl StatsView {
+    /// Appends what monitoring should watch, in the text format that Prometheus and its kin read: `hookmq_load` and what it is made of.
+    pub fn render(&self, out: &mut String) {
+        // Writing to a string does not fail.
+        let _ = self.write_all(out);
+    }
+
+    fn write_all(&self, out: &mut String) -> fmt::Result {
+        let head = |out: &mut String, name: &str, kind: &str, help: &str| {
+            writeln!(
+                out,
+                "# HELP hookmq_{name} {help}\n# TYPE hookmq_{name} {kind}"
+            )
+        };
+        head(
+            out,
+            "load",
+            "gauge",
+            "How near the broker is to turning something away: 1 is at a limit.",
+        )?;
+        writeln!(out, "hookmq_load {}", self.load)?;
+        head(
+            out,
+            "limit_used",
+            "gauge",
+            "How much of each limit is used: 1 is all of it.",
+        )?;
+        for Used { limit, part } in &self.used {
+            writeln!(out, "hookmq_limit_used{{limit=\"{limit}\"}} {part}")?;
+        }
+        head(
+            out,
+            "evicted_handshakes_total",
+            "counter",
+            "Connections that gave way to newer ones before they said CONNECT.",
+        )?;
+        writeln!(
+            out,
+            "hookmq_evicted_handshakes_total {}",
+            self.evicted_handshakes
+        )?;
+        head(
+            out,
+            "messages_dropped_total",
+            "counter",
+            "Copies lost, by reason.",
+        )?;
+        for (reason, n) in &self.dropped {
+            let reason = reason.name();
+            writeln!(
+                out,
+                "hookmq_messages_dropped_total{{reason=\"{reason}\"}} {n}"
+            )?;
+        }
+        Ok(())
+    }
 }
 
 impl Stats {
@@ -63,6 +133,8 @@ impl Stats {
     }
 
     pub(crate) fn view(&self, inner: &super::Inner) -> StatsView {
+        let used = inner.used();
+        let nearest = nearest(&used);
         StatsView {
             received: self.received.load(Ordering::Relaxed),
             sent: self.sent.load(Ordering::Relaxed),
@@ -89,6 +161,17 @@ impl Stats {
                 .journal
                 .get()
                 .is_some_and(|journal| journal.is_failing()),
+            queued_bytes: inner.budget.used(),
+            evicted_handshakes: inner
+                .handshakes
+                .get()
+                .into_iter()
+                .flatten()
+                .map(|of_one| of_one.n_evicted())
+                .sum(),
+            load: nearest.map_or(0.0, |nearest| nearest.part),
+            nearest_limit: nearest.map_or("", |nearest| nearest.limit),
+            used,
         }
     }
 }

@@ -24,6 +24,7 @@ use super::pace::Pace;
 use super::packets::{Flow, Protocol};
 use crate::broker::Inner;
 use crate::broker::connect::Gateway;
+use crate::broker::handshakes::Handshake;
 use crate::broker::sessions::{DisconnectType, Kick};
 use crate::event::message::{MessageDraft, Origin, Receiver};
 use crate::hook::{Chain, Decision, Scope};
@@ -35,6 +36,8 @@ use crate::store::journal::{Asked, Ticket};
 
 /// Bytes read at once.
 const READ_BYTES: usize = 64 << 10;
+/// How long a publisher is not read from while the whole broker's limit of queued bytes is nearly reached.
+const REST: Duration = Duration::from_millis(20);
 /// How long the last words to a client may take.
 pub(super) const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -47,9 +50,10 @@ pub(crate) async fn run<S: AsyncRead + AsyncWrite + Unpin + Send>(
     inner: Arc<Inner>,
     stream: S,
     gateway: Gateway,
+    handshake: Option<Handshake>,
 ) {
     // Boxed, both of them, so that an idle connection's task does not carry the room that CONNECT needed.
-    let Some(mut connection) = Box::pin(open(inner, stream, gateway)).await else {
+    let Some(mut connection) = Box::pin(open(inner, stream, gateway, handshake)).await else {
         return;
     };
     let leaving = Leaving::new(&connection.protocol);
@@ -72,8 +76,10 @@ async fn open<S: AsyncRead + AsyncWrite + Unpin + Send>(
     inner: Arc<Inner>,
     mut stream: S,
     gateway: Gateway,
+    handshake: Option<Handshake>,
 ) -> Option<Box<Connection<S>>> {
-    let (protocol, inbound, connack, opening) = introduce(&inner, &mut stream, &gateway).await?;
+    let (protocol, inbound, connack, opening) =
+        introduce(&inner, &mut stream, &gateway, handshake).await?;
     if *inner.stopping.borrow() {
         // It came in while the others were sent away.
         protocol.control.kick(Kick::shutting_down());
@@ -110,6 +116,8 @@ struct Connection<S> {
     /// One and a half times Keep Alive [MQTT-3.1.2-22].
     patience: Option<Duration>,
     timer: Option<Pin<Box<tokio::time::Sleep>>>,
+    /// Nothing is read before its end.
+    rest: Option<Pin<Box<tokio::time::Sleep>>>,
     /// CONNACK, which comes before anything else, waits for the store.
     opening: Ticket,
     asked: Asked,
@@ -139,6 +147,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             unlearned: Unlearned::default(),
             last_packet: crate::now(),
             patience,
+            rest: None,
             timer: patience.map(|patience| Box::pin(tokio::time::sleep(patience))),
             opening,
             asked: Asked::default(),
@@ -206,7 +215,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 break;
             }
             // Nor is anybody while the store has to catch up.
-            if self.store_is_full(context) {
+            if self.store_is_full(context) || self.is_resting(context) {
                 break;
             }
             match self.poll_input(context) {
@@ -285,6 +294,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let chain = self.protocol.inner.hooks.chain();
         let maximum = self.protocol.inner.session_settings.maximum_packet_size;
         let is_dear = Protocol::is_dear(&chain);
+        let is_slowed = self.protocol.inner.slows_publishers();
         let mut used = 0;
         while let Some(rest) = bytes.get(used..).filter(|rest| !rest.is_empty()) {
             let Frame::Complete(len) = codec::frame(rest, maximum)? else {
@@ -293,6 +303,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             let Some(frame) = rest.get(..len) else { break };
             used += len;
             self.last_packet = now;
+            if is_slowed && self.rest.is_none() && is_acknowledged_publish(frame) {
+                self.rest = Some(Box::pin(tokio::time::sleep(REST)));
+            }
             if let Flow::Await(frame) = self.protocol.handle(&chain, is_dear, frame, now)? {
                 return Ok((used, Some(Step::Packet(frame))));
             }
@@ -415,6 +428,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
         journal.wake_me(context, &mut self.asked);
         journal.is_full()
+    }
+
+    /// Whether it is a publisher's turn to rest; then the task is woken when it is over.
+    fn is_resting(&mut self, context: &mut Context<'_>) -> bool {
+        let is_resting = self
+            .rest
+            .as_mut()
+            .is_some_and(|rest| rest.as_mut().poll(context).is_pending());
+        if !is_resting {
+            self.rest = None;
+        }
+        is_resting
     }
 
     /// Takes what publishers have encoded, and lets what waits move up; true if there may be more.
@@ -664,6 +689,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     }
 }
 
+/// Whether a packet is a PUBLISH with QoS 1 or 2.
+fn is_acknowledged_publish(frame: &[u8]) -> bool {
+    frame
+        .first()
+        .is_some_and(|first| first >> 4 == 3 && first & 0b110 != 0)
+}
+
 #[cfg(test)]
 mod tests {
     use tokio::net::TcpStream;
@@ -673,7 +705,7 @@ mod tests {
     /// What an idle connection keeps: the task's own state and the boxed connection, without the Session.
     #[test]
     fn an_idle_connection_is_small() {
-        fn size<F>(_: fn(Arc<Inner>, TcpStream, Gateway) -> F) -> usize {
+        fn size<F>(_: fn(Arc<Inner>, TcpStream, Gateway, Option<Handshake>) -> F) -> usize {
             size_of::<F>()
         }
         let task = size(run::<TcpStream>);

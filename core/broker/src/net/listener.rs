@@ -1,4 +1,5 @@
-//! Accepts connections, one task for each. A full house and a lack of file descriptors make it wait, never end.
+//! Accepts connections, one task for each. A full house and a lack of file descriptors make it wait, never end; both make the oldest
+//! connection go that has not said CONNECT.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,14 +10,17 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use super::connection;
+use super::rate::Rate;
 use crate::broker::Inner;
 use crate::broker::connect::Gateway;
+use crate::broker::handshakes::Handshakes;
 use crate::settings::ListenerSettings;
 
 /// A bound listener that does not accept yet.
 pub(crate) struct Listener {
     socket: TcpListener,
     settings: ListenerSettings,
+    pub(crate) handshakes: Arc<Handshakes>,
 }
 
 /// How long accepting rests when the system has no file descriptor left.
@@ -34,6 +38,7 @@ impl Listener {
         Ok(Self {
             socket: TcpListener::from_std(socket.into())?,
             settings: settings.clone(),
+            handshakes: Arc::new(Handshakes::new(settings.maximum_handshakes.max(1))),
         })
     }
 
@@ -43,27 +48,51 @@ impl Listener {
 
     /// Accepts until the broker stops.
     pub(crate) async fn run(self, inner: Arc<Inner>, room: Arc<Semaphore>) {
-        let name: Arc<str> = self.settings.name.as_str().into();
         let mut stopping = inner.stopping.subscribe();
+        let serving = self.serve(&inner, &room);
+        tokio::select! {
+            () = serving => {}
+            _ = stopping.wait_for(|stopping| *stopping) => {}
+        }
+    }
+
+    async fn serve(self, inner: &Arc<Inner>, room: &Arc<Semaphore>) {
+        let name: Arc<str> = self.settings.name.as_str().into();
+        let per_second = self.settings.maximum_connect_rate;
+        let mut rate = per_second.map(|n| Rate::new(n.max(1), crate::now()));
+        let mut is_resting = false;
         loop {
-            let permit = tokio::select! {
-                permit = Arc::clone(&room).acquire_owned() => permit,
-                _ = stopping.wait_for(|stopping| *stopping) => return,
-            };
-            // The semaphore is never closed.
-            let Ok(permit) = permit else { return };
-            let accepted = tokio::select! {
-                accepted = self.socket.accept() => accepted,
-                _ = stopping.wait_for(|stopping| *stopping) => return,
-            };
-            let (stream, peer) = match accepted {
+            if let Some(rate) = &mut rate {
+                while let Err(wait) = rate.take(crate::now()) {
+                    tokio::time::sleep(wait).await;
+                }
+            }
+            let (stream, peer) = match self.socket.accept().await {
                 Ok(accepted) => accepted,
+                Err(error) if is_of_one_connection(&error) => continue,
                 Err(error) => {
-                    if !is_of_one_connection(&error) {
+                    // Said once, however long it takes.
+                    if !std::mem::replace(&mut is_resting, true) {
                         tracing::warn!(listener = %name, %error, "accepting rests");
-                        tokio::time::sleep(REST).await;
                     }
+                    self.handshakes.evict_oldest();
+                    tokio::time::sleep(REST).await;
                     continue;
+                }
+            };
+            if std::mem::take(&mut is_resting) {
+                tracing::info!(listener = %name, "accepting goes on");
+            }
+            let permit = match Arc::clone(room).try_acquire_owned() {
+                Ok(permit) => permit,
+                Err(_) => {
+                    // Who has said nothing yet gives way to who may.
+                    self.handshakes.evict_oldest();
+                    // The semaphore is never closed.
+                    let Ok(permit) = Arc::clone(room).acquire_owned().await else {
+                        return;
+                    };
+                    permit
                 }
             };
             let gateway = Gateway {
@@ -72,13 +101,14 @@ impl Listener {
                 allow_anonymous: self.settings.allow_anonymous,
                 durability: self.settings.durability,
             };
-            let inner = Arc::clone(&inner);
+            let inner = Arc::clone(inner);
+            let handshake = self.handshakes.enter();
             tokio::spawn(async move {
                 if let Err(error) = prepare(&stream) {
                     tracing::debug!(%peer, %error, "the socket went before it began");
                     return;
                 }
-                connection::run(inner, stream, gateway).await;
+                connection::run(inner, stream, gateway, Some(handshake)).await;
                 drop(permit);
             });
         }

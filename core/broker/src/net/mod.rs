@@ -10,3 +10,4 @@ pub(crate) mod outbound;
 pub(crate) mod pace;
 pub(crate) mod packets;
 mod publishing;
+mod rate;

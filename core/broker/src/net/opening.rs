@@ -13,6 +13,7 @@ use super::connection::FAREWELL;
 use super::outbound::{Outbound, Unlearned};
 use super::packets::{Protocol, ask_packet};
 use crate::broker::connect::Gateway;
+use crate::broker::handshakes::Handshake;
 use crate::broker::{Inner, Turn};
 use crate::client::ClientInfo;
 use crate::event::packet::PacketDraft;
@@ -24,14 +25,28 @@ pub(super) async fn introduce<S: AsyncRead + AsyncWrite + Unpin + Send>(
     inner: &Arc<Inner>,
     stream: &mut S,
     gateway: &Gateway,
+    handshake: Option<Handshake>,
 ) -> Option<(Protocol, BytesMut, BytesMut, Ticket)> {
     let mut inbound = BytesMut::new();
     let settings = &inner.session_settings;
     let mut stopping = inner.stopping.subscribe();
+    let evicted = async {
+        match &handshake {
+            Some(handshake) => handshake.evicted().await,
+            None => std::future::pending().await,
+        }
+    };
     let read = tokio::select! {
+        // A CONNECT that has come counts, whatever else has.
+        biased;
         read = tokio::time::timeout(settings.connect_timeout, read_connect(stream, &mut inbound, settings.maximum_packet_size)) => read,
         _ = stopping.wait_for(|stopping| *stopping) => return None,
+        () = evicted => {
+            tracing::debug!(endpoint = gateway.endpoint, listener = %gateway.listener, "gave way before CONNECT was there");
+            return None;
+        }
     };
+    drop(handshake);
     let connect = match read {
         Ok(Ok(Some(connect))) => connect,
         Ok(Ok(None)) => return None,

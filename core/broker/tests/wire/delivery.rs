@@ -513,6 +513,97 @@ async fn a_full_queue_loses_the_newest_where_it_is_set_so() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_full_queue_ends_the_connection_where_it_is_set_so() {
+    let told = Recorder::of([
+        Hook::MessageOverwritten,
+        Hook::MessageDropped,
+        Hook::ClientDisconnected,
+    ]);
+    let session = SessionSettings {
+        maximum_inflight: 1,
+        maximum_queued_messages: 1,
+        queue_full: QueueFull::Disconnect,
+        ..SessionSettings::default()
+    };
+    let server = with_session(session, &told).await;
+    let mut receiver = server.client_with(staying(V5, "r")).await;
+    receiver.subscribe("a", QoS::AtLeastOnce).await;
+    let mut sender = server.client("s").await;
+    for payload in ["1", "2", "3"] {
+        sender.publish(qos1("a", payload)).await;
+        assert!(sender.line().await.starts_with("PUBACK"));
+    }
+    receiver
+        .gets("PUBLISH topic='a' qos=1 packet_identifier=1 payload='1'")
+        .await;
+    receiver
+        .gets("DISCONNECT reason=quota_exceeded reason_string='its queue is full'")
+        .await;
+    receiver.ends().await;
+    // While it is away nothing can be ended, and the new one goes.
+    sender.publish(qos1("a", "4")).await;
+    assert!(sender.line().await.starts_with("PUBACK"));
+    let lines = told.wait(3).await;
+    let dropped = |payload| format!("message_dropped reason='queue_full' {}", of(payload, 1));
+    assert!(lines[0].starts_with(&dropped("3")), "{lines:?}");
+    assert!(
+        lines[1].contains("reason_code=151") && lines[1].contains("disconnect_type='Kicked'"),
+        "{lines:?}"
+    );
+    assert!(lines[2].starts_with(&dropped("4")), "{lines:?}");
+    assert_eq!(n_dropped(&server, DropReason::QueueFull), 2);
+    let mut receiver = server.client_with(staying(V5, "r")).await;
+    for payload in ["1", "2"] {
+        let line = receiver.line().await;
+        assert!(line.contains(&format!("payload='{payload}'")), "{line}");
+        let identifier = if payload == "1" { 1 } else { 2 };
+        receiver.puback(identifier).await;
+    }
+    receiver.gets_nothing().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_whole_brokers_limit_leaves_room_for_who_holds_little() {
+    let settings = BrokerSettings {
+        maximum_queued_bytes: 100_000,
+        ..lenient()
+    };
+    let told = Recorder::of([Hook::MessageOverwritten]);
+    let server = Server::start(settings, [told.registered()]).await;
+    for (client_id, filter) in [("greedy", "much/#"), ("modest", "little/#")] {
+        let mut client = server.client_with(staying(V5, client_id)).await;
+        client.subscribe(filter, QoS::AtLeastOnce).await;
+        client.leaves().await;
+    }
+    let mut sender = server.client("s").await;
+    let payload = "x".repeat(1_000);
+    for (topic, n) in [("much/a", 200), ("little/a", 10), ("much/a", 20)] {
+        for _ in 0..n {
+            sender.publish(qos1(topic, &payload)).await;
+            assert!(sender.line().await.starts_with("PUBACK"));
+        }
+        let queued = server.stats().queued_bytes;
+        assert!(queued <= 100_000, "{queued}");
+        assert_eq!(queued > 40_000, server.stats().load > 0.4);
+    }
+    // What nobody had to give up is all there; what was given up was the oldest, and told.
+    let mut modest = server.client_with(staying(V5, "modest")).await;
+    for n in 1..=10 {
+        assert!(modest.line().await.contains("little/a"));
+        modest.puback(n).await;
+    }
+    modest.gets_nothing().await;
+    assert!(n_dropped(&server, DropReason::QueueFull) > 150);
+    told.wait(150).await;
+    modest.leaves().await;
+    let clean = Connect::new(V5, "greedy");
+    server.client_with(clean).await.leaves().await;
+    let clean = Connect::new(V5, "modest");
+    server.client_with(clean).await.leaves().await;
+    assert_eq!(server.stats().queued_bytes, 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn qos_0_for_a_client_that_is_away_is_lost_and_says_so() {
     let told = Recorder::of([Hook::MessageDropped, Hook::MessageNotConsumed]);
     let server = with_session(SessionSettings::default(), &told).await;

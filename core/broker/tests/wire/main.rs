@@ -12,6 +12,7 @@ mod fairness;
 mod host;
 mod keeping;
 mod lifecycle;
+mod overload;
 mod packets;
 mod publish;
 mod retained;

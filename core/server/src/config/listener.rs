@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use hookmq_broker::ListenerSettings;
 use hookmq_broker::settings::Durability;
 
-use super::form::{Address, Choice, Flag, OrWord, Text};
+use super::form::{Address, Choice, Flag, Form, OrWord, Text, Whole};
 use super::reader::{Origin, Section};
 
 /// A level, or what `[storage]` says.
@@ -17,6 +17,11 @@ const DURABILITY: OrWord<Choice<Durability>> = OrWord {
 /// Where a broker without config listens: only this machine reaches it.
 const DEFAULT_BIND: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1883);
+
+const RATES: OrWord<Whole<u32>> = OrWord {
+    form: Whole(1..=1_000_000),
+    word: "any",
+};
 
 /// One listener, and whether the operator decided about anonymous clients.
 #[derive(Debug, Clone)]
@@ -78,6 +83,16 @@ fn read(section: &mut Section<'_>, default_name: String) -> (Listener, Option<So
     let mut settings = ListenerSettings::new(&name, bind.unwrap_or(DEFAULT_BIND));
     settings.allow_anonymous = section.get("allow_anonymous", &Flag, settings.allow_anonymous);
     settings.durability = section.get("durability", &DURABILITY, settings.durability);
+    settings.maximum_handshakes = section.get(
+        "maximum_handshakes",
+        &Whole(1..=usize::MAX),
+        settings.maximum_handshakes,
+    );
+    settings.maximum_connect_rate = section.get(
+        "maximum_connect_rate",
+        &RATES,
+        settings.maximum_connect_rate,
+    );
     let place = match section.origin(&section.place("bind")) {
         Origin::File(place) | Origin::Environment(place) => Some(place),
         Origin::Default | Origin::Arguments => None,
@@ -91,6 +106,14 @@ fn default(root: &Section<'_>) -> Listener {
         ("name", super::form::quoted(&settings.name)),
         ("bind", super::form::quoted(&settings.bind.to_string())),
         ("allow_anonymous", settings.allow_anonymous.to_string()),
+        (
+            "maximum_handshakes",
+            settings.maximum_handshakes.to_string(),
+        ),
+        (
+            "maximum_connect_rate",
+            RATES.show(&settings.maximum_connect_rate),
+        ),
         ("durability", super::form::quoted("storage")),
     ] {
         root.show_default("[[listener]]", "listener[0]", key, value);

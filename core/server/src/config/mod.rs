@@ -160,6 +160,12 @@ impl Config {
                 &Whole(1..=usize::MAX),
                 default.maximum_connections,
             ),
+            maximum_queued_bytes: session::size(
+                section,
+                "maximum_queued_bytes",
+                &Size(1 << 20..=u64::MAX),
+                default.maximum_queued_bytes,
+            ),
             maximum_injected: section.get(
                 "maximum_injected",
                 &Whole(1..=usize::MAX),

@@ -25,6 +25,7 @@ pub(super) fn read(section: &mut Section<'_>) -> SessionSettings {
     let queue_full = Choice(&[
         ("drop_oldest", QueueFull::DropOldest),
         ("drop_newest", QueueFull::DropNewest),
+        ("disconnect", QueueFull::Disconnect),
     ]);
     let expiry = Seconds {
         range: 0..=NEVER - 1,
