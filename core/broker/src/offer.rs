@@ -43,6 +43,15 @@ pub(crate) struct Kept {
     pub(crate) gate: Option<Arc<Gate>>,
 }
 
+/// How a message joins a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Joins {
+    /// It waits.
+    Waiting,
+    /// It is sent at the same time.
+    UnderWay,
+}
+
 impl<'a> Offer<'a> {
     pub(crate) const fn new(
         publish: &'a Publish<'a>,
@@ -142,7 +151,7 @@ impl<'a> Offer<'a> {
     }
 
     /// Tells the journal that a queue has it; `None` if that need not survive.
-    pub(crate) fn keep(&self, ledger: &Ledger, delivery: &Delivery) -> Option<Kept> {
+    pub(crate) fn keep(&self, ledger: &Ledger, delivery: &Delivery, how: Joins) -> Option<Kept> {
         if self.durability == Durability::None || delivery.qos == QoS::AtMostOnce {
             return None;
         }
@@ -152,7 +161,13 @@ impl<'a> Offer<'a> {
         let gate = match &whole.group {
             Some(group) => Some(group.borrow_mut().add(change, self.durability)),
             None => {
-                whole.wait_for(ledger.journal.push(change, self.durability));
+                let journal = &ledger.journal;
+                whole.wait_for(match how {
+                    Joins::UnderWay if delivery.qos == QoS::AtLeastOnce => {
+                        journal.push_live(change, self.durability)
+                    }
+                    _ => journal.push(change, self.durability),
+                });
                 None
             }
         };

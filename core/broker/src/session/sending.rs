@@ -20,7 +20,7 @@ use super::pending::{Pending, Push, Waiting};
 use super::settings::{QueueFull, SessionSettings};
 use crate::delivery::Delivery;
 use crate::message::Message;
-use crate::offer::Offer;
+use crate::offer::{Joins, Offer};
 use crate::store::journal::Ticket;
 use crate::store::ledger::Ledger;
 use crate::store::{self, Durability, Place};
@@ -474,7 +474,7 @@ impl Sending {
         if let (Some(ledger), Push::Queued | Push::Overwrote(_)) = (&self.ledger, &pushed)
             && let Some(newest) = self.pending.back_mut()
         {
-            newest.kept = offer.keep(ledger, &newest.delivery);
+            newest.kept = offer.keep(ledger, &newest.delivery, Joins::Waiting);
         }
         self.count_held();
         match pushed {
@@ -504,7 +504,7 @@ impl Sending {
             return Offered::Dropped(DropReason::TooLarge);
         }
         let ledger = self.ledger.as_ref();
-        let kept = ledger.and_then(|ledger| offer.keep(ledger, &delivery));
+        let kept = ledger.and_then(|ledger| offer.keep(ledger, &delivery, Joins::UnderWay));
         let message = Arc::clone(offer.message());
         let kept = kept.map(|kept| kept.place);
         self.sent(place, identifier, message, delivery, kept);

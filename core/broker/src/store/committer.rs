@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::journal::{Batch, Journal, Work};
 use super::{Change, Durability, Moment, Place, RestoredQueue, Store, StoreError, WallClock};
@@ -17,6 +17,9 @@ pub(crate) struct Committer {
     pub(crate) journal: Arc<Journal>,
     pub(crate) clock: Arc<dyn WallClock>,
     pub(crate) retry_after: Duration,
+    /// Messages of the last batch that were not written, as they were done meanwhile; nor need it be written that they are.
+    pub(crate) unwritten: HashSet<Place, ahash::RandomState>,
+    pub(crate) hopes: Hopes,
 }
 
 impl Committer {
@@ -80,7 +83,12 @@ impl Committer {
 
     /// Commits a batch, however long it takes; false if the broker ends before that.
     fn commit(&mut self, mut batch: Batch) -> bool {
-        forget_what_came_and_went(&mut batch.changes);
+        let patience = self.hopes.patience(batch.n_live);
+        let done = self.journal.ripen(patience);
+        if !patience.is_zero() {
+            self.hopes.learn(batch.n_live, done.len());
+        }
+        forget_what_came_and_went(&mut batch.changes, &done, &mut self.unwritten);
         let durability = batch.durability.max(Durability::Os);
         let mut retry_after = self.retry_after;
         let mut has_failed = false;
@@ -152,15 +160,57 @@ impl Committer {
     }
 }
 
-/// A message that came and was acknowledged within one batch need not be written at all.
-fn forget_what_came_and_went(changes: &mut Vec<Change>) {
+/// How long it pays to wait for acknowledgements of what a batch has.
+#[derive(Debug, Default)]
+pub(crate) struct Hopes {
+    /// Of a hundred messages, so many were acknowledged in time when it was last waited.
+    percent: usize,
+    /// Batches since then.
+    n_batches: usize,
+}
+
+/// Receivers that are near acknowledge a message within this, and then it need not be written.
+const RIPENS_WITHIN: Duration = Duration::from_micros(500);
+/// With fewer that do, publishers wait in vain.
+const WORTHWHILE_PERCENT: usize = 30;
+/// How often it is tried all the same.
+const TRIED_EVERY: usize = 32;
+
+impl Hopes {
+    fn patience(&mut self, n_live: usize) -> Duration {
+        if n_live == 0 {
+            return Duration::ZERO;
+        }
+        self.n_batches += 1;
+        if self.percent >= WORTHWHILE_PERCENT || self.n_batches >= TRIED_EVERY {
+            self.n_batches = 0;
+            RIPENS_WITHIN
+        } else {
+            Duration::ZERO
+        }
+    }
+
+    fn learn(&mut self, n_live: usize, n_done: usize) {
+        self.percent = n_done.saturating_mul(100) / n_live.max(1);
+    }
+}
+
+/// What came and went before it was written need not be written at all. `done` are messages that went since the batch was closed;
+/// `unwritten` are those of the batch before, and then those of this one.
+fn forget_what_came_and_went(
+    changes: &mut Vec<Change>,
+    done: &[Place],
+    unwritten: &mut HashSet<Place, ahash::RandomState>,
+) {
     let mut gone: HashMap<Place, bool, ahash::RandomState> = HashMap::default();
+    gone.extend(done.iter().map(|place| (*place, false)));
     for change in changes.iter() {
         if let Change::Done(_, place, ..) = change {
-            gone.insert(*place, false);
+            gone.insert(*place, unwritten.contains(place));
         }
     }
     if gone.is_empty() {
+        unwritten.clear();
         return;
     }
     // Whether its coming is in this batch too.
@@ -177,4 +227,94 @@ fn forget_what_came_and_went(changes: &mut Vec<Change>) {
         }
         _ => true,
     });
+    unwritten.clear();
+    let went_since = done.iter().filter(|place| gone.get(*place) == Some(&true));
+    unwritten.extend(went_since);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use bytes::Bytes;
+    use hookmq_mqtt::{QoS, TopicName};
+
+    use super::*;
+    use crate::delivery::Delivery;
+    use crate::message::{Message, Source};
+    use crate::store::{Durability, SessionNumber};
+
+    fn message() -> Arc<Message> {
+        Arc::new(Message {
+            topic: TopicName::parse("t").unwrap(),
+            payload: Bytes::new(),
+            qos: QoS::AtLeastOnce,
+            retain: false,
+            properties: None,
+            expires_at: None,
+            sender: None,
+            source: Source::Client,
+        })
+    }
+
+    fn queued(place: Place) -> Change {
+        let delivery = Delivery::plain(QoS::AtLeastOnce);
+        Change::Queued(SessionNumber(1), place, message(), delivery)
+    }
+
+    fn done(place: Place) -> Change {
+        Change::Done(SessionNumber(1), place, message(), false)
+    }
+
+    /// What a store has after these batches, each with what was done while it ripened.
+    #[test]
+    fn what_is_left_out_makes_no_difference_in_the_end() {
+        fastrand::seed(7);
+        let mut n_left_out = 0;
+        for _ in 0..500 {
+            let journal = Journal::new(1, usize::MAX);
+            let mut unwritten = HashSet::default();
+            let (mut stored, mut expected, mut live) =
+                (BTreeSet::new(), BTreeSet::new(), Vec::new());
+            let mut step = |journal: &Journal| {
+                for _ in 0..fastrand::usize(0..6) {
+                    if fastrand::bool() || live.is_empty() {
+                        let place = journal.place(false);
+                        journal.push_live(queued(place), Durability::Os);
+                        expected.insert(place);
+                        live.push(place);
+                    } else {
+                        let place = live.swap_remove(fastrand::usize(..live.len()));
+                        journal.push(done(place), Durability::Os);
+                        expected.remove(&place);
+                    }
+                }
+            };
+            for round in 0..20 {
+                if round < 19 {
+                    step(&journal);
+                }
+                let Work::Batch(mut batch) = journal.take(Duration::ZERO) else {
+                    continue;
+                };
+                if round < 18 {
+                    step(&journal);
+                }
+                let n_before = batch.changes.len();
+                let went = journal.ripen(Duration::ZERO);
+                forget_what_came_and_went(&mut batch.changes, &went, &mut unwritten);
+                n_left_out += n_before - batch.changes.len();
+                for change in &batch.changes {
+                    match change {
+                        Change::Queued(_, place, ..) => assert!(stored.insert(*place)),
+                        Change::Done(_, place, ..) => assert!(stored.remove(place), "{place:?}"),
+                        _ => {}
+                    }
+                }
+                journal.done(&batch);
+            }
+            assert_eq!(stored, expected);
+        }
+        assert!(n_left_out > 1_000, "{n_left_out}");
+    }
 }

@@ -46,6 +46,16 @@ struct Open {
     durability: Durability,
     number: u64,
     is_closed: bool,
+    /// Places given out from here on are of this batch, or of a later one.
+    begins: Place,
+    /// Messages in this batch that a receiver was sent and has not acknowledged.
+    n_live: usize,
+    /// Places of the batch before this one, up to the second, if it is not on its way into the store yet.
+    ripening: Option<(Place, Place)>,
+    /// Messages of that batch that a receiver was sent and has not acknowledged.
+    n_unripe: usize,
+    /// Messages of that batch that are done since.
+    done: Vec<Place>,
 }
 
 #[derive(Debug, Default)]
@@ -55,11 +65,32 @@ struct Waiting {
     round: u64,
 }
 
+impl Open {
+    /// Notes that a message is done; true if its batch need not wait for others.
+    fn is_done(&mut self, place: Place) -> bool {
+        match self.ripening {
+            Some((first, end)) if (first..end).contains(&place) => {
+                self.done.push(place);
+                self.n_unripe = self.n_unripe.saturating_sub(1);
+                self.n_unripe == 0
+            }
+            _ => {
+                if place >= self.begins {
+                    self.n_live = self.n_live.saturating_sub(1);
+                }
+                false
+            }
+        }
+    }
+}
+
 /// A batch on its way into the store.
 #[derive(Debug)]
 pub(crate) struct Batch {
     pub(crate) changes: Vec<Change>,
     pub(crate) durability: Durability,
+    /// Messages in it that a receiver was sent and has not acknowledged.
+    pub(crate) n_live: usize,
     ticket: Ticket,
 }
 
@@ -88,6 +119,11 @@ impl Journal {
                 durability: Durability::None,
                 number: 1,
                 is_closed: false,
+                begins: Place::new(first_number, false),
+                n_live: 0,
+                ripening: None,
+                n_unripe: 0,
+                done: Vec::new(),
             }),
             filled: Condvar::new(),
             committed: AtomicU64::new(0),
@@ -117,29 +153,49 @@ impl Journal {
         self.push_all(std::iter::once(change), durability)
     }
 
+    /// Adds a message that its receiver is sent at the same time: its acknowledgement may come before it is written.
+    pub(crate) fn push_live(&self, change: Change, durability: Durability) -> Ticket {
+        self.add(std::iter::once(change), durability, 1)
+    }
+
     /// Adds changes that must not be parted.
     pub(crate) fn push_all(
         &self,
         changes: impl IntoIterator<Item = Change>,
         durability: Durability,
     ) -> Ticket {
+        self.add(changes, durability, 0)
+    }
+
+    fn add(
+        &self,
+        changes: impl IntoIterator<Item = Change>,
+        durability: Durability,
+        n_live: usize,
+    ) -> Ticket {
         let mut open = self.open.lock();
+        open.n_live += n_live;
         let before = open.changes.len();
         open.changes.extend(changes);
-        let added = open
-            .changes
-            .iter()
-            .skip(before)
-            .map(Change::size)
-            .sum::<usize>();
-        open.bytes += added;
+        let mut is_ripe = false;
+        for at in before..open.changes.len() {
+            let Some(change) = open.changes.get(at) else {
+                break;
+            };
+            let (size, done) = match change {
+                Change::Done(_, place, ..) => (change.size(), Some(*place)),
+                _ => (change.size(), None),
+            };
+            open.bytes += size;
+            is_ripe |= done.is_some_and(|place| open.is_done(place));
+        }
         open.durability = open.durability.max(durability);
         if open.bytes + open.bytes_taken > self.maximum_bytes {
             self.is_full.store(true, Ordering::Release);
         }
         let ticket = Ticket(open.number);
         drop(open);
-        if before == 0 {
+        if before == 0 || is_ripe {
             self.filled.notify_one();
         }
         ticket
@@ -235,11 +291,35 @@ impl Journal {
         let ticket = Ticket(open.number);
         open.number += 1;
         open.bytes_taken = std::mem::take(&mut open.bytes);
+        let n_live = std::mem::take(&mut open.n_live);
+        // Whatever has a place in this batch was given it before.
+        let end = Place::new(self.numbers.load(Ordering::Relaxed), false);
+        let first = std::mem::replace(&mut open.begins, end);
+        if n_live > 0 {
+            (open.ripening, open.n_unripe) = (Some((first, end)), n_live);
+        }
         Work::Batch(Batch {
             changes: std::mem::take(&mut open.changes),
             durability: std::mem::take(&mut open.durability),
+            n_live,
             ticket,
         })
+    }
+
+    /// The committer waits until receivers have acknowledged what they were sent of the batch that it has just taken, but no longer
+    /// than this. Gives what was done since.
+    pub(crate) fn ripen(&self, within: Duration) -> Vec<Place> {
+        let mut open = self.open.lock();
+        if !within.is_zero() {
+            let until = Instant::now() + within;
+            while open.n_unripe > 0
+                && !open.is_closed
+                && !self.filled.wait_until(&mut open, until).timed_out()
+            {}
+        }
+        open.ripening = None;
+        open.n_unripe = 0;
+        std::mem::take(&mut open.done)
     }
 
     /// The committer says that a batch is in the store, and wakes who waits.
