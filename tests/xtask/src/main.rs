@@ -66,6 +66,8 @@ enum Command {
     Crash(crash::kill::Arguments),
     /// The same, and the power goes: the disk has lost what was not synced.
     Powercut(crash::power::Arguments),
+    /// Damaged files of a store, and what the broker makes of them.
+    Bitflip(crash::flip::Arguments),
     /// A broker under everything at once for minutes: what it loses, and whether it grows.
     Soak(soak::Arguments),
     /// The same policy in every runtime, compared hook by hook.
@@ -87,6 +89,7 @@ fn main() -> ExitCode {
         Command::Hostile(arguments) => hostile::run(&arguments),
         Command::Crash(arguments) => crash::kill::run(&arguments),
         Command::Powercut(arguments) => crash::power::run(&arguments),
+        Command::Bitflip(arguments) => crash::flip::run(&arguments),
         Command::Soak(arguments) => soak::run(&arguments),
         Command::Parity(arguments) => parity::run(&arguments),
         Command::Generate => generate::run(),

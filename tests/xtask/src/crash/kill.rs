@@ -239,7 +239,9 @@ fn once(
         }
         Moment::Load | Moment::Stop => {
             if inspects {
-                wait_for_listener(&broker)?;
+                if !broker.listens(PATIENCE)? {
+                    return Err(format!("the broker does not listen: {}", broker.words()).into());
+                }
                 // Before anybody resends what was not acknowledged.
                 crowd.check_retained(broker.address)?;
             }
@@ -298,16 +300,6 @@ fn greet(crowd: &mut Crowd, broker: &Broker, recoveries: &mut Vec<Duration>) -> 
     }
     if let Some(greeted) = crowd.greeted() {
         recoveries.push(greeted - broker.began);
-    }
-    Ok(())
-}
-
-fn wait_for_listener(broker: &Broker) -> Outcome {
-    let until = Instant::now() + PATIENCE;
-    while std::net::TcpStream::connect(broker.address).is_err() {
-        if broker.ended_within(Duration::from_millis(2)).is_some() || Instant::now() > until {
-            return Err(format!("the broker does not listen: {}", broker.words()).into());
-        }
     }
     Ok(())
 }

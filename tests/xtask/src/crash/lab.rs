@@ -1,7 +1,7 @@
 //! A real broker with a store in a folder of its own: started, killed, stopped, and what its log complains of.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
@@ -107,6 +107,23 @@ impl Broker {
     /// How it ended, if it did.
     pub(super) fn ended(&self) -> Option<ExitStatus> {
         self.running.ended_within(Duration::ZERO)
+    }
+
+    /// Waits until it listens; false if it does not by the limit.
+    ///
+    /// # Errors
+    /// When it ends first; the message has its last words.
+    pub(super) fn listens(&self, limit: Duration) -> Outcome<bool> {
+        let until = Instant::now() + limit;
+        while TcpStream::connect(self.address).is_err() {
+            if let Some(status) = self.ended_within(Duration::from_millis(2)) {
+                return Err(format!("the broker ended ({status}): {}", self.words()).into());
+            }
+            if Instant::now() > until {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Number of its process.

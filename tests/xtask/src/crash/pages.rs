@@ -63,6 +63,19 @@ impl Pages {
         self.len
     }
 
+    /// The byte there.
+    pub(super) fn byte(&self, at: u64) -> u8 {
+        let page = self.pages.get(&(at / PAGE as u64));
+        page.map_or(0, |page| page[(at % PAGE as u64) as usize])
+    }
+
+    /// Where the pages begin that are not all zeros.
+    pub(super) fn filled_pages(&self) -> Vec<u64> {
+        self.filled()
+            .map(|(number, _)| number * PAGE as u64)
+            .collect()
+    }
+
     /// Writes, and lengthens it where that reaches beyond its end.
     pub(super) fn write(&mut self, mut at: u64, mut bytes: &[u8]) {
         self.len = self.len.max(at + bytes.len() as u64);

@@ -176,7 +176,10 @@ impl Meanwhile for Power {
 }
 
 /// Every file below a folder.
-fn listing(folder: &Path) -> Outcome<BTreeMap<String, Pages>> {
+///
+/// # Errors
+/// When one cannot be read.
+pub(super) fn listing(folder: &Path) -> Outcome<BTreeMap<String, Pages>> {
     let mut files = BTreeMap::new();
     if !folder.exists() {
         return Ok(files);

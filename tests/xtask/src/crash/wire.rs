@@ -55,6 +55,11 @@ impl Wire {
         })
     }
 
+    /// The version that is spoken.
+    pub(super) const fn version(&self) -> ProtocolVersion {
+        self.version
+    }
+
     /// Adds a packet to what goes out.
     ///
     /// # Errors
