@@ -396,7 +396,7 @@ fn the_whole_brokers_limit_takes_from_those_who_hold_most() {
         client
     });
     let [greedy, other] = &mut clients;
-    for n in 0..9 {
+    for n in 0..8 {
         greedy.offer(QoS::AtLeastOnce, &n.to_string());
     }
     assert_eq!(whole.used(), size * 6, "half is for others");
