@@ -19,6 +19,8 @@ use crate::record;
 pub(crate) struct Journals {
     /// In the order of writing.
     paths: Vec<PathBuf>,
+    /// Bytes of the last one that are whole.
+    end: u64,
     /// The last batch that is whole, with all before it.
     pub(crate) last_commit_no: Option<u64>,
     /// The first place that is not.
@@ -109,13 +111,9 @@ impl Journals {
             return Ok(());
         };
         let new = path.with_extension("renewed");
-        let len = match &self.fault {
-            Some(fault) if fault.path == *path => fault.at,
-            _ => u64::MAX,
-        };
         let renewed = File::open(path).and_then(|old| {
             let mut copy = File::create(&new)?;
-            io::copy(&mut old.take(len), &mut copy)?;
+            io::copy(&mut old.take(self.end), &mut copy)?;
             copy.sync_all()?;
             std::fs::rename(&new, path)?;
             path.parent().map_or(Ok(()), sync_folder)
@@ -156,6 +154,7 @@ impl Journals {
             at += before - reader.left;
             before = reader.left;
         }
+        self.end = at;
         if let Some(n_batches) = rest(path, at)?
             && self.fault.is_none()
         {

@@ -98,6 +98,8 @@ fn nothing_is_written_between_an_error_and_the_next_opening() {
     assert!(refused.is_err());
     assert!(store.sync().is_err());
     store.reopen().expect("opened again");
+    let journal = folder.path().join("db/0.jnl").metadata().expect("there");
+    assert!(journal.len() < 10_000, "a new file with what was whole");
     assert_eq!(n_messages(&store), 1);
     commit(&mut store, None, &[queued(3, &shared())]);
     assert_eq!(n_messages(&store), 2);

@@ -51,7 +51,7 @@ pub(crate) fn write(into: &mut Vec<u8>, message: &Message, moment: Moment) {
     into.extend_from_slice(&message.payload);
 }
 
-/// What [`write`] put, up to the end of the record.
+/// What [`write()`] put, up to the end of the record.
 pub(crate) fn read(
     mut reader: Reader<'_>,
     topic: TopicName,

@@ -47,7 +47,7 @@ pub(crate) fn write(into: &mut Vec<u8>, session: &StoredSession) {
     }
 }
 
-/// What [`write`] put.
+/// What [`write()`] put.
 pub(crate) fn read(
     mut reader: Reader<'_>,
     number: SessionNumber,

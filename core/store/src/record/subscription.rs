@@ -18,7 +18,7 @@ pub(crate) fn write(into: &mut Vec<u8>, filter_rest: &str, subscription: &Stored
     }
 }
 
-/// What [`write`] put: the rest of the Topic Filter and the subscription.
+/// What [`write()`] put: the rest of the Topic Filter and the subscription.
 pub(crate) fn read<'a>(mut reader: Reader<'a>) -> Result<(&'a str, StoredSubscription), Malformed> {
     let filter_rest = reader.text()?;
     let (options, identifier) = read_asked(&mut reader)?;
