@@ -16,6 +16,7 @@ mod fuzz;
 mod generate;
 mod guests;
 mod hostile;
+mod overload;
 mod paho;
 mod parity;
 mod process;
@@ -68,8 +69,12 @@ enum Command {
     Powercut(crash::power::Arguments),
     /// Damaged files of a store, and what the broker makes of them.
     Bitflip(crash::flip::Arguments),
+    /// A disk that is full, fails or is read-only while the broker runs.
+    Faults(crash::fault::Arguments),
     /// A broker under everything at once for minutes: what it loses, and whether it grows.
     Soak(soak::Arguments),
+    /// More than the broker can take, from four sides, and what its other clients see of it.
+    Overload(overload::Arguments),
     /// The same policy in every runtime, compared hook by hook.
     Parity(parity::Arguments),
     /// What follows from the hook catalogue: typed views, type files for editors, the hook reference.
@@ -90,7 +95,9 @@ fn main() -> ExitCode {
         Command::Crash(arguments) => crash::kill::run(&arguments),
         Command::Powercut(arguments) => crash::power::run(&arguments),
         Command::Bitflip(arguments) => crash::flip::run(&arguments),
+        Command::Faults(arguments) => crash::fault::run(&arguments),
         Command::Soak(arguments) => soak::run(&arguments),
+        Command::Overload(arguments) => overload::run(&arguments),
         Command::Parity(arguments) => parity::run(&arguments),
         Command::Generate => generate::run(),
     };

@@ -126,11 +126,6 @@ impl Broker {
         Ok(true)
     }
 
-    /// Number of its process.
-    pub(super) const fn pid(&self) -> u32 {
-        self.running.pid()
-    }
-
     /// SIGKILL, at once; does not wait for the end.
     pub(super) fn kill(&self) {
         self.running.kill();

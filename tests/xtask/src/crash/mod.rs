@@ -10,6 +10,7 @@ mod client;
 mod content;
 mod crowd;
 mod disk;
+pub(crate) mod fault;
 pub(crate) mod flip;
 pub(crate) mod kill;
 mod lab;
