@@ -5,6 +5,7 @@
 mod support;
 
 mod awaiting;
+mod clock;
 mod connect;
 mod conversation;
 mod delivery;
