@@ -170,7 +170,7 @@ pub(crate) struct Hopes {
 }
 
 /// Receivers that are near acknowledge a message within this, and then it need not be written.
-const RIPENS_WITHIN: Duration = Duration::from_micros(500);
+const RIPENS_WITHIN: Duration = Duration::from_millis(1);
 /// With fewer that do, publishers wait in vain.
 const WORTHWHILE_PERCENT: usize = 30;
 /// How often it is tried all the same.

@@ -66,13 +66,18 @@ struct Waiting {
 }
 
 impl Open {
+    /// Whether the batch that ripens has waited long enough: for all but a few, who may be far away.
+    fn is_ripe(&self) -> bool {
+        self.n_unripe <= self.done.len() / 8
+    }
+
     /// Notes that a message is done; true if its batch need not wait for others.
     fn is_done(&mut self, place: Place) -> bool {
         match self.ripening {
             Some((first, end)) if (first..end).contains(&place) => {
                 self.done.push(place);
                 self.n_unripe = self.n_unripe.saturating_sub(1);
-                self.n_unripe == 0
+                self.is_ripe()
             }
             _ => {
                 if place >= self.begins {
@@ -312,7 +317,7 @@ impl Journal {
         let mut open = self.open.lock();
         if !within.is_zero() {
             let until = Instant::now() + within;
-            while open.n_unripe > 0
+            while !open.is_ripe()
                 && !open.is_closed
                 && !self.filled.wait_until(&mut open, until).timed_out()
             {}

@@ -383,7 +383,7 @@ async fn plugins_see_what_was_stored_and_what_they_seed_is_stored_too() {
                 })
                 .on_prepare_session(|event| {
                     let seed = SubscriptionRecord {
-                        topic_filter: format!("queued/{}", event.n_queued()),
+                        topic_filter: format!("present/{}", event.session_present()),
                         qos: 1,
                         ..SubscriptionRecord::default()
                     };
@@ -418,7 +418,7 @@ async fn plugins_see_what_was_stored_and_what_they_seed_is_stored_too() {
     };
     assert_eq!(
         (filters(&image), image.queued.len()),
-        (vec!["queued/0".to_owned()], 1)
+        (vec!["present/false".to_owned()], 1)
     );
 
     let shelf = Shelf::of(image);
@@ -436,7 +436,7 @@ async fn plugins_see_what_was_stored_and_what_they_seed_is_stored_too() {
     );
     assert_eq!(
         (filters(&image), image.queued.len()),
-        (vec!["queued/1".to_owned()], 2)
+        (vec!["present/true".to_owned()], 2)
     );
 }
 

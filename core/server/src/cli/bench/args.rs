@@ -53,6 +53,10 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_parser = crate::cli::client::parse_version, default_value = "3.1.1")]
     pub(crate) protocol: ProtocolVersion,
 
+    /// Sessions outlive their connections by an hour, so that a broker with a store keeps what they get (with --protocol 5)
+    #[arg(long)]
+    pub(crate) persistent: bool,
+
     /// Bytes of payload, at least 16
     #[arg(long, default_value_t = 64)]
     pub(crate) payload: usize,
@@ -132,7 +136,11 @@ impl BenchArgs {
     /// The scenario with what distinguishes this run: `p2p-q1-64-v5`.
     pub(crate) fn title(&self, scenario: Scenario) -> String {
         let name = scenario.name();
-        let version = if self.protocol.is_v5() { "-v5" } else { "" };
+        let version = match (self.protocol.is_v5(), self.persistent) {
+            (_, true) => "-v5-persistent",
+            (true, false) => "-v5",
+            (false, false) => "",
+        };
         match scenario {
             Scenario::Connect => format!("{name}-{}{version}", self.connections),
             Scenario::Subscriptions => format!(

@@ -102,6 +102,11 @@ fn check(args: &BenchArgs) -> Result<(), String> {
         return Err("--window: 65535 at most".to_owned());
     }
     let finite = |seconds: f64| seconds.is_finite() && (0.0..=86_400.0).contains(&seconds);
+    if args.persistent && !args.protocol.is_v5() {
+        return Err(
+            "--persistent: a session that begins anew and stays needs --protocol 5".to_owned(),
+        );
+    }
     if args.rate == 0 || args.seconds <= 0.0 || !finite(args.seconds) || !finite(args.warmup) {
         return Err(
             "--rate and --seconds: more than zero; --warmup: zero or more; a day at most"
@@ -155,6 +160,7 @@ fn run_one(args: &BenchArgs, scenario: Scenario) -> Result<Outcome, BenchError> 
         address,
         version: args.protocol,
         qos: args.qos,
+        persistent: args.persistent,
     };
     connections::local(async {
         wait_until_it_accepts(address, &mut process).await?;

@@ -32,6 +32,8 @@ pub(super) struct Dialect {
     pub(super) address: SocketAddr,
     pub(super) version: ProtocolVersion,
     pub(super) qos: QoS,
+    /// Sessions outlive their connections.
+    pub(super) persistent: bool,
 }
 
 impl Dialect {
@@ -40,7 +42,8 @@ impl Dialect {
         let mut stream = TcpStream::connect(self.address).await?;
         stream.set_nodelay(true)?;
         let mut out = BytesMut::new();
-        let connect = Connect::new(self.version, client_id);
+        let mut connect = Connect::new(self.version, client_id);
+        connect.session_expiry_interval = self.persistent.then_some(3_600);
         codec::encode(&Packet::Connect(Box::new(connect)), self.version, &mut out)?;
         stream.write_all(&out).await?;
         let answer = read_frame(&mut stream).await?;
@@ -340,6 +343,7 @@ mod tests {
             address: SocketAddr::from(([127, 0, 0, 1], 1)),
             version,
             qos,
+            persistent: false,
         }
     }
 
