@@ -1,5 +1,7 @@
 //! A message as it is kept: in a queue, once for many queues, or as Retained Message; and what Wills have in common with it.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use hookmq_broker::store::Moment;
 use hookmq_broker::{Message, MessageProperties, Source};
@@ -18,7 +20,7 @@ const HAS_RESPONSE_TOPIC: u8 = 1 << 3;
 const HAS_CORRELATION_DATA: u8 = 1 << 4;
 
 /// Puts everything but the topic, and the payload last. The Message Expiry Interval is kept as the time of day when it ends, so that it
-/// runs on while the broker does not.
+/// runs on while the broker does not; and as what is left of it, so that a clock that was put back meanwhile does not make it longer.
 pub(crate) fn write(into: &mut Vec<u8>, message: &Message, moment: Moment) {
     let mut flags = u8::from(message.qos);
     for (is_set, flag) in [
@@ -41,6 +43,8 @@ pub(crate) fn write(into: &mut Vec<u8>, message: &Message, moment: Moment) {
     }
     if let Some(at) = message.expires_at {
         writer::time(into, moment.to_wall(at));
+        let left = at.saturating_duration_since(moment.now).as_micros();
+        into.extend_from_slice(&u64::try_from(left).unwrap_or(u64::MAX).to_be_bytes());
     }
     if let Some(sender) = &message.sender {
         writer::text(into, sender.as_str());
@@ -71,6 +75,8 @@ pub(crate) fn read(
     };
     let expires_at = if flags & EXPIRES != 0 {
         let at = reader.time()?;
+        let left = Duration::from_micros(reader.u64()?);
+        let at = moment.wall.checked_add(left).map_or(at, |end| at.min(end));
         // What ran out meanwhile is served as just running out: the broker drops it, and tells whoever wants to know.
         Some(if at <= moment.wall {
             moment.now

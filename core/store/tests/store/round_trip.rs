@@ -166,6 +166,16 @@ fn a_message_expires_while_nothing_runs() {
         assert_eq!(expires_at, moment.now + Duration::from_secs(left));
         assert_eq!(queue.messages[0].message.is_expired(moment.now), left == 0);
     }
+    // A clock that was put back gives no more than there was.
+    let back = Moment {
+        now: moment().now,
+        wall: moment().wall - Duration::from_secs(3_600),
+    };
+    let mut store = open(folder.path());
+    store.load(back).expect("loaded");
+    let queue = store.load_queue(back).expect("loaded").expect("a queue");
+    let expires_at = queue.messages[0].message.expires_at.expect("it expires");
+    assert_eq!(expires_at, back.now + Duration::from_secs(60));
 }
 
 #[test]
