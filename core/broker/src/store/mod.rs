@@ -39,15 +39,15 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// When it is `at`, by the wall clock. A time that the wall clock cannot tell is its latest or earliest.
+    /// When it is `at`, by the wall clock, up to some hundred years from now.
     #[must_use]
     pub fn to_wall(self, at: Instant) -> SystemTime {
         let told = if at >= self.now {
-            self.wall.checked_add(at - self.now)
+            self.wall.checked_add((at - self.now).min(FAR))
         } else {
             self.wall.checked_sub(self.now - at)
         };
-        told.unwrap_or(SystemTime::UNIX_EPOCH)
+        told.unwrap_or(self.wall)
     }
 
     /// When it is `at` by the steady clock; `None` for a time before or behind all that it can tell.
@@ -59,6 +59,9 @@ impl Moment {
         }
     }
 }
+
+/// Farther than any interval of MQTT reaches, and near enough for every clock.
+const FAR: Duration = Duration::from_secs(2 * u32::MAX as u64);
 
 /// Tells the time of day. Injected, so that tests can have it jump.
 pub trait WallClock: std::fmt::Debug + Send + Sync {
