@@ -291,6 +291,9 @@ impl Member {
                 if self.has_session && !session_present {
                     let words = format!("{}: there was no Session any more", self.client.name);
                     ground.ledger.flaw(Flaw::Session, words);
+                    if let Role::Receives { number, .. } = self.role {
+                        ground.ledger.is_forgotten(number);
+                    }
                 }
                 ground.ledger.counts.sessions_resumed += u64::from(session_present);
                 self.has_session = true;

@@ -225,6 +225,22 @@ impl Ledger {
         flow.owed.clear();
     }
 
+    /// The receiver's Session is gone, and with it what was owed.
+    pub(super) fn is_forgotten(&mut self, receiver: usize) {
+        let receiver = &mut self.receivers[receiver];
+        let mut n_lost = 0;
+        for flow in &mut receiver.from {
+            let owed = flow.owed.drain(..);
+            let lost = owed.filter(|owed| owed.acknowledged.is_some() && !owed.is_counted_lost);
+            n_lost += lost.count() as u64;
+        }
+        if n_lost > 0 {
+            let words = format!("{n_lost} messages with the Session of {}", receiver.name);
+            self.flaw(Flaw::Lost, words);
+            *self.flaws.entry(Flaw::Lost).or_default() += n_lost - 1;
+        }
+    }
+
     /// UNSUBACK has come: nothing that is sent from now on may arrive.
     pub(super) fn ended(&mut self, receiver: usize, publisher: usize) {
         let next = self.publishers[publisher].next;
@@ -332,6 +348,17 @@ mod tests {
         ledger.is_acknowledged(0, first);
         ledger.look(Duration::ZERO);
         assert_eq!((ledger.n(Flaw::Lost), ledger.n_owed()), (0, 1));
+    }
+
+    #[test]
+    fn a_session_that_is_forgotten_loses_what_was_owed() {
+        let mut ledger = ledger();
+        for number in [ledger.sends(0), ledger.sends(0)] {
+            ledger.is_acknowledged(0, number);
+        }
+        ledger.sends(0);
+        ledger.is_forgotten(0);
+        assert_eq!((ledger.n(Flaw::Lost), ledger.n_owed()), (2, 0));
     }
 
     #[test]

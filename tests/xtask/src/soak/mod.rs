@@ -35,6 +35,8 @@ use visitors::Visitors;
 
 /// Between two turns of those who stay; the others have one of three.
 const TURN: Duration = Duration::from_millis(2);
+/// Between two lines of the table.
+const MINUTE: Duration = Duration::from_secs(60);
 /// Between two looks at what the broker takes of the machine.
 const SAMPLE_EVERY: Duration = Duration::from_secs(5);
 /// Between two savings of the script.
@@ -179,7 +181,7 @@ fn soak(
         "flaws"
     );
     let began = Instant::now();
-    let (mut next_sample, mut next_minute) = (began, began + Duration::from_secs(60));
+    let (mut next_sample, mut next_minute) = (began, began + MINUTE);
     let mut before = 0;
     let mut saver = Saver {
         saved: began,
@@ -209,32 +211,38 @@ fn soak(
             ));
         }
         if now >= next_minute {
-            next_minute += Duration::from_secs(60);
-            let sample = host.sample(began.elapsed());
-            let counts = ground.ledger.counts;
-            let messages = n_messages(ground);
-            bar.suspend(|| {
-                println!(
-                    "{:>6.0} {messages:>10} {:>7} {:>8.1} {:>9.1} {:>5} {:>7} {:>8} {:>8} {:>6} {:>6}",
-                    sample.at.as_secs_f64() / 60.0,
-                    (messages - before) / 60,
-                    mb(sample.rss),
-                    mb(sample.folder),
-                    sample.fds,
-                    sample.threads,
-                    counts.client_ids,
-                    counts.topics,
-                    ground.ledger.n(Flaw::Lost),
-                    ground.ledger.n_flaws()
-                );
-            });
-            before = messages;
+            next_minute += MINUTE;
+            bar.suspend(|| before = minute(host, ground, began.elapsed(), before));
         }
         saver.turn(host, people.crowd.newest_stamp, ground)?;
         thread::park_timeout(TURN.saturating_sub(now.elapsed()));
     }
     bar.finish_and_clear();
+    if Instant::now() + TURN * 4 >= next_minute {
+        minute(host, ground, began.elapsed(), before);
+    }
     Ok(())
+}
+
+/// One line of the table; how many messages there were.
+fn minute(host: &Host, ground: &Ground, at: Duration, before: u64) -> u64 {
+    let sample = host.sample(at);
+    let counts = ground.ledger.counts;
+    let messages = n_messages(ground);
+    println!(
+        "{:>6.0} {messages:>10} {:>7} {:>8.1} {:>9.1} {:>5} {:>7} {:>8} {:>8} {:>6} {:>6}",
+        at.as_secs_f64() / 60.0,
+        (messages - before) / MINUTE.as_secs(),
+        mb(sample.rss),
+        mb(sample.folder),
+        sample.fds,
+        sample.threads,
+        counts.client_ids,
+        counts.topics,
+        ground.ledger.n(Flaw::Lost),
+        ground.ledger.n_flaws()
+    );
+    messages
 }
 
 /// No more load: everybody gets what is owed, or it is lost.
@@ -242,7 +250,7 @@ fn settle(host: &Host, ground: &mut Ground, people: &mut People) -> Outcome {
     println!("settling: what is owed may still arrive");
     people.crowd.calm_down();
     people.keeper.read_now();
-    let mut last = (usize::MAX, 0, 0, false);
+    let mut last = (usize::MAX, 0, 0);
     let mut moved = Instant::now();
     loop {
         people.turn(false, ground)?;
@@ -250,11 +258,11 @@ fn settle(host: &Host, ground: &mut Ground, people: &mut People) -> Outcome {
             ground.ledger.n_owed(),
             people.visitors.n_here(),
             people.mortals.n_owed(),
-            people.is_quiet(),
         );
-        if state == (0, 0, 0, true) {
+        if state == (0, 0, 0) && people.is_quiet() {
             break;
         }
+        // What is retained is read again and again; that is no progress.
         if state != last {
             last = state;
             moved = Instant::now();
