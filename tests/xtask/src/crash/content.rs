@@ -69,7 +69,9 @@ impl Name {
             4..40 => rng.usize(500..2_000),
             _ => rng.usize(10..200),
         };
-        payload.extend(std::iter::repeat_with(|| rng.u8(..)).take(more));
+        let head = payload.len();
+        payload.resize(head + more, 0);
+        rng.fill(&mut payload[head..]);
         payload
     }
 

@@ -236,18 +236,18 @@ impl Crowd {
     pub(super) fn settle(&mut self, broker: &Broker) -> Outcome {
         self.load(false);
         self.call_the_away(true)?;
-        let mut last = (usize::MAX, 0);
+        let mut last = (0, 0);
         let mut moved = Instant::now();
         loop {
             let until = Instant::now() + Duration::from_millis(30);
             self.turns(broker, until, |_| false)?;
-            let n_missing = self.n_missing();
             let quiet = self.clients.iter().filter(|one| one.is_quiet()).count();
-            if n_missing == 0 && quiet == self.clients.len() {
+            if quiet == self.clients.len() && !self.is_owed() {
                 break;
             }
-            if (n_missing, quiet) != last {
-                last = (n_missing, quiet);
+            let now = (self.book.counts.delivered, quiet);
+            if now != last {
+                last = now;
                 moved = Instant::now();
             }
             if moved.elapsed() > STANDSTILL {
@@ -277,11 +277,10 @@ impl Crowd {
         owed.flatten().collect()
     }
 
-    fn n_missing(&self) -> usize {
+    fn is_owed(&self) -> bool {
         self.owed()
             .into_iter()
-            .map(|(receiver, publisher, since)| self.book.n_missing(receiver, publisher, since))
-            .sum()
+            .any(|(receiver, publisher, since)| self.book.is_owed(receiver, publisher, since))
     }
 
     /// Looks at every Retained Message, as a client that has no Session sees them.

@@ -45,6 +45,18 @@ pub(crate) struct Arguments {
     built: bool,
 }
 
+impl Arguments {
+    /// So many images for a broker that was built before.
+    pub(super) const fn quick(images: usize) -> Self {
+        Self {
+            images,
+            seed: None,
+            only: None,
+            built: true,
+        }
+    }
+}
+
 /// A store's files by their paths.
 type Files = BTreeMap<String, Pages>;
 

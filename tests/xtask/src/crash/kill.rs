@@ -32,6 +32,18 @@ pub(crate) struct Arguments {
     built: bool,
 }
 
+impl Arguments {
+    /// So many kills of a broker that was built before.
+    pub(super) const fn quick(kills: usize) -> Self {
+        Self {
+            kills,
+            durability: Durability::Os,
+            seed: None,
+            built: true,
+        }
+    }
+}
+
 /// What an acknowledgement promises.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(super) enum Durability {

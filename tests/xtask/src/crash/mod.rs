@@ -19,3 +19,33 @@ pub(crate) mod power;
 mod stock;
 mod trace;
 pub(crate) mod wire;
+
+use crate::Outcome;
+
+/// A part: its name, and what it does.
+type Part = (&'static str, fn() -> Outcome);
+
+/// For the test command: a share of each, of about a minute in all.
+///
+/// # Errors
+/// When any of them finds a flaw; the message has them all.
+pub(crate) fn run_quick() -> Outcome {
+    let parts: [Part; 4] = [
+        ("crash", || kill::run(&kill::Arguments::quick(5))),
+        ("powercut", || power::run(&power::Arguments::quick(3))),
+        ("bitflip", || flip::run(&flip::Arguments::quick(20))),
+        ("faults", || fault::run(&fault::Arguments::quick())),
+    ];
+    lab::build()?;
+    let mut failed = Vec::new();
+    for (name, part) in parts {
+        if let Err(failure) = part() {
+            failed.push(format!("{name}: {failure}"));
+        }
+    }
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(failed.join("\n").into())
+    }
+}
