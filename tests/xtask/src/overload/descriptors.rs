@@ -26,7 +26,7 @@ pub(super) async fn play(binary: &Path) -> Outcome<Vec<Figure>> {
         "[log]\nlevel = \"info\"\n",
         Some(DESCRIPTORS),
     )?;
-    let witness = Witness::start(host.address).await?;
+    let witness = Witness::start(host.address)?;
     let mut inside = Vec::new();
     loop {
         let client_id = format!("c{}", inside.len());

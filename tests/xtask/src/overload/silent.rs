@@ -55,6 +55,11 @@ pub(super) async fn play(binary: &Path, scale: Scale) -> Outcome<Vec<Figure>> {
         }
         let grown = host.rss().saturating_sub(rss);
         silent.abort();
+        if !listener.is_empty() {
+            host.says("load is high: 100 % of listener.maximum_handshakes")
+                .await?;
+            host.says("load is low again").await?;
+        }
         host.stop()?;
         let longest = waits.iter().max().copied().unwrap_or_default();
         figures.extend([

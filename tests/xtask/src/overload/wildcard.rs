@@ -24,7 +24,7 @@ pub(super) async fn play(binary: &Path, scale: Scale) -> Outcome<Vec<Figure>> {
     let n_retained = scale.of(1_000_000);
     let host = Host::start(binary, "", "[retained]\nmaximum_messages = 2000000\n")?;
     fill(&host, n_retained).await?;
-    let witness = Witness::start(host.address).await?;
+    let witness = Witness::start(host.address)?;
     tokio::time::sleep(Duration::from_secs(5)).await;
     let mut before = witness.take()?;
     let rss = host.rss();

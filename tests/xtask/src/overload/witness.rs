@@ -1,10 +1,12 @@
-//! Two clients that have nothing to do with what goes on: one publishes, the other tells how long each message took.
+//! Two clients that have nothing to do with what goes on: one publishes, the other tells how long each message took. On a thread of
+//! their own, so that what the other clients have to do does not count.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot;
 
 use super::link::Link;
 use crate::Outcome;
@@ -12,41 +14,37 @@ use crate::Outcome;
 /// Between two messages.
 const PERIOD: Duration = Duration::from_millis(2);
 
-/// See the module.
+/// See the module. Dropped, they end.
 pub(super) struct Witness {
     delays: Arc<Mutex<Vec<Duration>>>,
-    tasks: [JoinHandle<Outcome>; 2],
+    thread: JoinHandle<Outcome>,
+    _goes_on: oneshot::Sender<()>,
 }
 
 impl Witness {
     /// Begins.
     ///
     /// # Errors
-    /// When the broker does not serve it.
-    pub(super) async fn start(address: SocketAddr) -> Outcome<Self> {
-        let mut subscriber = Link::connect(address, "witness-s").await?;
-        subscriber.subscribe(&["witness"]).await?;
-        let mut publisher = Link::connect(address, "witness-p").await?;
-        let epoch = Instant::now();
+    /// When there is no thread for it.
+    pub(super) fn start(address: SocketAddr) -> Outcome<Self> {
         let delays = Arc::new(Mutex::default());
         let told = Arc::clone(&delays);
-        let publishing = tokio::spawn(async move {
-            let mut ticks = tokio::time::interval(PERIOD);
-            loop {
-                ticks.tick().await;
-                publisher.publish("witness", &stamp(epoch), false).await?;
-            }
-        });
-        let receiving = tokio::spawn(async move {
-            loop {
-                let (_, payload) = subscriber.message().await?;
-                let delay = since(epoch, &payload);
-                lock(&told).push(delay);
-            }
-        });
+        let (goes_on, over) = oneshot::channel::<()>();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let thread = std::thread::Builder::new().spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    outcome = talk(address, &told) => outcome,
+                    _ = over => Ok(()),
+                }
+            })
+        })?;
         Ok(Self {
             delays,
-            tasks: [publishing, receiving],
+            thread,
+            _goes_on: goes_on,
         })
     }
 
@@ -55,18 +53,34 @@ impl Witness {
     /// # Errors
     /// When the broker serves it no more.
     pub(super) fn take(&self) -> Outcome<Vec<Duration>> {
-        if self.tasks.iter().any(JoinHandle::is_finished) {
+        if self.thread.is_finished() {
             return Err("the witness was cut off".into());
         }
         Ok(std::mem::take(&mut *lock(&self.delays)))
     }
 }
 
-impl Drop for Witness {
-    fn drop(&mut self) {
-        for task in &self.tasks {
-            task.abort();
+async fn talk(address: SocketAddr, delays: &Mutex<Vec<Duration>>) -> Outcome {
+    let mut subscriber = Link::connect(address, "witness-s").await?;
+    subscriber.subscribe(&["witness"]).await?;
+    let mut publisher = Link::connect(address, "witness-p").await?;
+    let epoch = Instant::now();
+    let publishing = async {
+        let mut ticks = tokio::time::interval(PERIOD);
+        loop {
+            ticks.tick().await;
+            publisher.publish("witness", &stamp(epoch), false).await?;
         }
+    };
+    let receiving = async {
+        loop {
+            let (_, payload) = subscriber.message().await?;
+            lock(delays).push(since(epoch, &payload));
+        }
+    };
+    tokio::select! {
+        outcome = publishing => outcome,
+        outcome = receiving => outcome,
     }
 }
 
