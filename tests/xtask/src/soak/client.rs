@@ -88,6 +88,8 @@ pub(super) struct Received {
     pub(super) payload: Vec<u8>,
     pub(super) qos: QoS,
     pub(super) retain: bool,
+    /// Sent before, on an earlier connection.
+    pub(super) dup: bool,
     /// The value of the User Property that the script sets.
     pub(super) stamp: Option<u64>,
 }
@@ -364,6 +366,7 @@ impl Client {
                 payload: publish.payload.to_vec(),
                 qos: publish.qos,
                 retain: publish.retain,
+                dup: publish.dup,
                 stamp: stamp.and_then(|(_, value)| value.parse().ok()),
             }));
         }

@@ -50,6 +50,9 @@ impl Host {
             r#"[[listener]]
 bind = "{address}"
 
+[log]
+level = "warn"
+
 [storage]
 path = "data"
 durability = "{durability}"

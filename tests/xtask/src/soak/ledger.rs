@@ -73,6 +73,7 @@ pub(super) struct Ledger {
     receivers: Vec<Receiver>,
     flaws: BTreeMap<Flaw, u64>,
     told: Vec<String>,
+    n_shown: usize,
     pub(super) counts: Counts,
 }
 
@@ -122,6 +123,7 @@ impl Ledger {
             receivers: receivers.iter().map(receiver).collect(),
             flaws: BTreeMap::new(),
             told: Vec::new(),
+            n_shown: 0,
             counts: Counts::default(),
         }
     }
@@ -302,6 +304,13 @@ impl Ledger {
     /// How many flaws there were.
     pub(super) fn n_flaws(&self) -> u64 {
         self.flaws.values().sum()
+    }
+
+    /// Flaws that nobody has seen yet, word for word.
+    pub(super) fn news(&mut self) -> Vec<String> {
+        let news = self.told.iter().skip(self.n_shown).cloned().collect();
+        self.n_shown = self.told.len();
+        news
     }
 
     /// The flaws, as far as they are told.

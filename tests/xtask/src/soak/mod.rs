@@ -201,6 +201,10 @@ fn soak(
             samples.push(sample);
             ground.ledger.look(PATIENCE);
             people.mortals.look(ground);
+            let at = began.elapsed().as_secs();
+            for words in ground.ledger.news() {
+                bar.suspend(|| println!("after {at} s: {words}"));
+            }
             bar.set_position(began.elapsed().as_secs());
             bar.set_message(format!(
                 "{} messages, {:.1} MB, {} lost, {} flaws",

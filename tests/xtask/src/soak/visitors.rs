@@ -206,7 +206,10 @@ impl Visitor {
                 }
                 Event::Message(message) => {
                     ground.ledger.counts.delivered += 1;
-                    self.got.push(message.payload);
+                    // What was sent to a connection that had just ended was on its way in time, and is sent again [MQTT-4.4.0-1].
+                    if !(message.dup && message.payload == BRIEFLY) {
+                        self.got.push(message.payload);
+                    }
                 }
                 Event::Ended => {
                     let words = format!("{}: the broker ended the connection", self.client.name);
