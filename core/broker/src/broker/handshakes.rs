@@ -6,9 +6,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+
+/// How long a connection may say nothing before it is thought to be silent.
+const GRACE: Duration = Duration::from_millis(100);
 
 /// See the module. One for each listener.
 #[derive(Debug)]
@@ -21,7 +25,13 @@ pub(crate) struct Handshakes {
 #[derive(Debug, Default)]
 struct Open {
     n_entered: u64,
-    by_age: BTreeMap<u64, Arc<Notify>>,
+    by_age: BTreeMap<u64, Silent>,
+}
+
+#[derive(Debug)]
+struct Silent {
+    since: Instant,
+    evicted: Arc<Notify>,
 }
 
 impl Handshakes {
@@ -34,17 +44,20 @@ impl Handshakes {
     }
 
     /// Takes a new connection in.
-    pub(crate) fn enter(self: &Arc<Self>) -> Handshake {
+    pub(crate) fn enter(self: &Arc<Self>, now: Instant) -> Handshake {
         let evicted = Arc::new(Notify::new());
         let mut open = self.open.lock();
         open.n_entered += 1;
         let number = open.n_entered;
-        open.by_age.insert(number, Arc::clone(&evicted));
-        let is_over = open.by_age.len() > self.maximum;
-        drop(open);
-        if is_over {
-            self.evict_oldest();
+        let silent = Silent {
+            since: now,
+            evicted: Arc::clone(&evicted),
+        };
+        open.by_age.insert(number, silent);
+        if open.by_age.len() > self.maximum {
+            self.evict_oldest(&mut open);
         }
+        drop(open);
         Handshake {
             all: Arc::clone(self),
             number,
@@ -52,14 +65,24 @@ impl Handshakes {
         }
     }
 
-    /// The oldest has to go; false if there is none.
-    pub(crate) fn evict_oldest(&self) -> bool {
-        let oldest = self.open.lock().by_age.pop_first();
-        if let Some((_, evicted)) = &oldest {
-            self.n_evicted.fetch_add(1, Ordering::Relaxed);
-            evicted.notify_one();
+    /// The oldest has to go if it has had the time to say CONNECT; false if there is none like that.
+    pub(crate) fn evict_silent(&self, now: Instant) -> bool {
+        let mut open = self.open.lock();
+        let is_silent = open
+            .by_age
+            .first_key_value()
+            .is_some_and(|(_, oldest)| now.saturating_duration_since(oldest.since) >= GRACE);
+        if is_silent {
+            self.evict_oldest(&mut open);
         }
-        oldest.is_some()
+        is_silent
+    }
+
+    fn evict_oldest(&self, open: &mut Open) {
+        if let Some((_, oldest)) = open.by_age.pop_first() {
+            self.n_evicted.fetch_add(1, Ordering::Relaxed);
+            oldest.evicted.notify_one();
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -109,19 +132,22 @@ mod tests {
 
     #[test]
     fn the_oldest_gives_way_and_who_is_through_does_not_count() {
+        let now = Instant::now();
         let all = Arc::new(Handshakes::new(2));
-        let (first, second) = (all.enter(), all.enter());
+        let (first, second) = (all.enter(now), all.enter(now));
         assert!(!has_to_go(&first));
-        let third = all.enter();
+        let third = all.enter(now);
         assert!(has_to_go(&first) && !has_to_go(&second));
         drop(first);
         assert_eq!((all.len(), all.n_evicted()), (2, 1));
         drop(second);
-        let fourth = all.enter();
+        let fourth = all.enter(now + GRACE);
         assert!(!has_to_go(&third) && !has_to_go(&fourth));
-        assert!(all.evict_oldest() && has_to_go(&third));
+        assert!(!all.evict_silent(now + GRACE / 2), "it has only begun");
+        assert!(all.evict_silent(now + GRACE) && has_to_go(&third));
+        assert!(!all.evict_silent(now + GRACE));
         drop((third, fourth));
-        assert!(!all.evict_oldest());
+        assert!(!all.evict_silent(now + GRACE * 3));
         assert_eq!((all.len(), all.n_evicted()), (0, 2));
     }
 }

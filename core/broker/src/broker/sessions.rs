@@ -56,7 +56,7 @@ pub(crate) struct State {
     /// Since when the client is away, by the wall clock; `None` while it is connected.
     pub(crate) away_since: Option<SystemTime>,
     /// The line to the journal, if the Session survives the broker.
-    pub(crate) ledger: Option<Ledger>,
+    pub(crate) ledger: Option<Arc<Ledger>>,
 }
 
 /// How a subscription came to be that was allowed with tags, to ask the same again.
@@ -109,7 +109,7 @@ impl State {
     }
 
     /// From here on the Session survives the broker; its subscriptions are told.
-    pub(crate) fn survive(&mut self, ledger: Ledger) {
+    pub(crate) fn survive(&mut self, ledger: Arc<Ledger>) {
         for (filter, subscription) in &self.subscriptions {
             let tagged = self.tagged.get(filter).map(|tagged| &**tagged);
             let stored = Box::new(stored(*subscription, tagged));

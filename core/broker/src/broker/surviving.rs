@@ -60,12 +60,14 @@ impl Inner {
         &self,
         session_expiry_interval: u32,
         durability: Durability,
-    ) -> Option<Ledger> {
+    ) -> Option<Arc<Ledger>> {
         let journal = self.journal.get()?;
-        (session_expiry_interval > 0 && durability != Durability::None).then(|| Ledger {
-            journal: Arc::clone(journal),
-            session: journal.session_number(),
-            durability,
+        (session_expiry_interval > 0 && durability != Durability::None).then(|| {
+            Arc::new(Ledger {
+                journal: Arc::clone(journal),
+                session: journal.session_number(),
+                durability,
+            })
         })
     }
 
@@ -178,11 +180,11 @@ impl Inner {
             &self.session_settings,
             &self.budget,
         );
-        let ledger = Ledger {
+        let ledger = Arc::new(Ledger {
             journal: Arc::clone(journal),
             session: stored.number,
             durability: self.storage.durability.max(Durability::Os),
-        };
+        });
         session.restore(ledger.clone(), &received);
         let client = Arc::new(ClientInfo {
             username: stored.username,

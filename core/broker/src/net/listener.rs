@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::connection;
 use super::rate::Rate;
@@ -23,8 +23,10 @@ pub(crate) struct Listener {
     pub(crate) handshakes: Arc<Handshakes>,
 }
 
-/// How long accepting rests when the system has no file descriptor left.
+/// How long accepting rests when the system has no file descriptor left,
 const REST: Duration = Duration::from_millis(100);
+/// and until who was asked to go has gone.
+const MOMENT: Duration = Duration::from_millis(5);
 
 impl Listener {
     pub(crate) fn bind(settings: &ListenerSettings) -> io::Result<Self> {
@@ -75,26 +77,15 @@ impl Listener {
                     if !std::mem::replace(&mut is_resting, true) {
                         tracing::warn!(listener = %name, %error, "accepting rests");
                     }
-                    self.handshakes.evict_oldest();
-                    tokio::time::sleep(REST).await;
+                    let has_made_room = self.handshakes.evict_silent(crate::now());
+                    tokio::time::sleep(if has_made_room { MOMENT } else { REST }).await;
                     continue;
                 }
             };
             if std::mem::take(&mut is_resting) {
                 tracing::info!(listener = %name, "accepting goes on");
             }
-            let permit = match Arc::clone(room).try_acquire_owned() {
-                Ok(permit) => permit,
-                Err(_) => {
-                    // Who has said nothing yet gives way to who may.
-                    self.handshakes.evict_oldest();
-                    // The semaphore is never closed.
-                    let Ok(permit) = Arc::clone(room).acquire_owned().await else {
-                        return;
-                    };
-                    permit
-                }
-            };
+            let permit = self.permit(room).await;
             let gateway = Gateway {
                 listener: Arc::clone(&name),
                 endpoint: peer.to_string(),
@@ -102,7 +93,7 @@ impl Listener {
                 durability: self.settings.durability,
             };
             let inner = Arc::clone(inner);
-            let handshake = self.handshakes.enter();
+            let handshake = self.handshakes.enter(crate::now());
             tokio::spawn(async move {
                 if let Err(error) = prepare(&stream) {
                     tracing::debug!(%peer, %error, "the socket went before it began");
@@ -111,6 +102,22 @@ impl Listener {
                 connection::run(inner, stream, gateway, Some(handshake)).await;
                 drop(permit);
             });
+        }
+    }
+
+    /// Room for one more connection. Who has said nothing for a while gives way to who may.
+    async fn permit(&self, room: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+        loop {
+            if let Ok(permit) = Arc::clone(room).try_acquire_owned() {
+                return Some(permit);
+            }
+            let has_made_room = self.handshakes.evict_silent(crate::now());
+            let wait = if has_made_room { MOMENT } else { REST };
+            let acquired = Arc::clone(room).acquire_owned();
+            if let Ok(permit) = tokio::time::timeout(wait, acquired).await {
+                // The semaphore is never closed.
+                return permit.ok();
+            }
         }
     }
 }

@@ -61,7 +61,7 @@ pub(crate) struct Session {
     has_output: AtomicBool,
     connected: AtomicBool,
     /// It survives the broker; both halves have a copy.
-    ledger: OnceLock<Ledger>,
+    ledger: OnceLock<Arc<Ledger>>,
 }
 
 impl Session {
@@ -84,12 +84,12 @@ impl Session {
     }
 
     /// The line to the journal, if the Session survives the broker.
-    pub(crate) fn ledger(&self) -> Option<&Ledger> {
+    pub(crate) fn ledger(&self) -> Option<&Arc<Ledger>> {
         self.ledger.get()
     }
 
     /// From here on the Session survives the broker.
-    pub(crate) fn survive(&self, ledger: Ledger) {
+    pub(crate) fn survive(&self, ledger: Arc<Ledger>) {
         self.receiving().survive(&ledger);
         self.sending().survive(&ledger);
         // Whoever set it before set the same.
@@ -97,7 +97,7 @@ impl Session {
     }
 
     /// The Session has survived the broker; its queue comes later.
-    pub(crate) fn restore(&self, ledger: Ledger, received: &[(PacketIdentifier, ReasonCode)]) {
+    pub(crate) fn restore(&self, ledger: Arc<Ledger>, received: &[(PacketIdentifier, ReasonCode)]) {
         self.receiving().restore(ledger.clone(), received);
         self.sending().set_ledger(ledger.clone());
         let _ = self.ledger.set(ledger);

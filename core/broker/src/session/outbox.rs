@@ -12,7 +12,11 @@ use crate::store::journal::Ticket;
 pub(crate) struct Outbox {
     pub(crate) bytes: BytesMut,
     /// Where waiting begins, and for what. Both rise.
-    barriers: VecDeque<(usize, Ticket)>,
+    #[expect(
+        clippy::box_collection,
+        reason = "hardly any outbox has one, and there are as many as clients"
+    )]
+    barriers: Option<Box<VecDeque<(usize, Ticket)>>>,
 }
 
 impl Outbox {
@@ -36,16 +40,17 @@ impl Outbox {
         if ticket == Ticket::NONE {
             return;
         }
-        match self.barriers.back() {
+        let barriers = self.barriers.get_or_insert_default();
+        match barriers.back() {
             // What comes behind waits as long, as order is kept.
             Some((_, last)) if *last >= ticket => {}
-            _ => self.barriers.push_back((place, ticket)),
+            _ => barriers.push_back((place, ticket)),
         }
     }
 
     /// Whether something waits for the store.
     pub(crate) fn is_held(&self) -> bool {
-        !self.barriers.is_empty()
+        self.barriers.is_some()
     }
 
     /// Gives what may go out, in exchange for an empty buffer; true if there is something.
@@ -53,35 +58,33 @@ impl Outbox {
         if self.bytes.is_empty() {
             return false;
         }
-        if self.barriers.is_empty() {
-            std::mem::swap(&mut self.bytes, into);
-            return true;
+        if let Some(barriers) = &mut self.barriers {
+            let committed = committed();
+            while barriers
+                .front()
+                .is_some_and(|(_, ticket)| *ticket <= committed)
+            {
+                barriers.pop_front();
+            }
+            if let Some((place, _)) = barriers.front().copied() {
+                if place == 0 {
+                    return false;
+                }
+                into.extend_from_slice(&self.bytes.split_to(place));
+                for (later, _) in &mut **barriers {
+                    *later -= place;
+                }
+                return true;
+            }
+            self.barriers = None;
         }
-        let committed = committed();
-        while self
-            .barriers
-            .front()
-            .is_some_and(|(_, ticket)| *ticket <= committed)
-        {
-            self.barriers.pop_front();
-        }
-        let Some((place, _)) = self.barriers.front().copied() else {
-            std::mem::swap(&mut self.bytes, into);
-            return true;
-        };
-        if place == 0 {
-            return false;
-        }
-        into.extend_from_slice(&self.bytes.split_to(place));
-        for (later, _) in &mut self.barriers {
-            *later -= place;
-        }
+        std::mem::swap(&mut self.bytes, into);
         true
     }
 
     /// Drops everything.
     pub(crate) fn clear(&mut self) {
-        self.barriers.clear();
+        self.barriers = None;
         buffers::give(std::mem::take(&mut self.bytes));
     }
 }

@@ -50,7 +50,7 @@ pub(crate) struct Receiving {
     aliases: InboundAliases,
     received: Received,
     /// The line to the journal, for a Session that survives the broker.
-    ledger: Option<Ledger>,
+    ledger: Option<Arc<Ledger>>,
 }
 
 impl Receiving {
@@ -64,7 +64,7 @@ impl Receiving {
     }
 
     /// From here on the Session survives the broker; what it holds is told.
-    pub(crate) fn survive(&mut self, ledger: &Ledger) {
+    pub(crate) fn survive(&mut self, ledger: &Arc<Ledger>) {
         self.ledger = Some(ledger.clone());
         for (identifier, answered) in self.received.iter_mut() {
             answered.is_stored = true;
@@ -73,7 +73,11 @@ impl Receiving {
     }
 
     /// What the store knows of an earlier run, with the line to the journal.
-    pub(crate) fn restore(&mut self, ledger: Ledger, received: &[(PacketIdentifier, ReasonCode)]) {
+    pub(crate) fn restore(
+        &mut self,
+        ledger: Arc<Ledger>,
+        received: &[(PacketIdentifier, ReasonCode)],
+    ) {
         self.ledger = Some(ledger);
         for (identifier, reason) in received {
             let (reason, is_stored) = (*reason, true);

@@ -117,7 +117,7 @@ pub(crate) struct Sending {
     hold: bool,
     n_sent: u64,
     /// The line to the journal, for a Session that survives the broker.
-    ledger: Option<Ledger>,
+    ledger: Option<Arc<Ledger>>,
     /// What is queued and in flight, as the whole broker's limit knows it.
     holding: Holding,
 }
@@ -572,7 +572,7 @@ impl Sending {
     }
 
     /// From here on the Session survives the broker; what it holds is told.
-    pub(crate) fn survive(&mut self, ledger: &Ledger) {
+    pub(crate) fn survive(&mut self, ledger: &Arc<Ledger>) {
         self.ledger = Some(ledger.clone());
         let mut changes = Vec::new();
         for (identifier, slot) in self.inflight.iter_mut() {
@@ -596,7 +596,7 @@ impl Sending {
     }
 
     /// A restored Session's line to the journal; its queue comes with [`Sending::restore`].
-    pub(crate) fn set_ledger(&mut self, ledger: Ledger) {
+    pub(crate) fn set_ledger(&mut self, ledger: Arc<Ledger>) {
         self.ledger = Some(ledger);
     }
 
