@@ -7,6 +7,9 @@
 #   docs/bench.sh runtimes              p2p without a plugin and with the same check in each runtime, ratios to no plugin;
 #                                       the plugins are what `cargo xtask guests` makes (GUESTS=folder, else target/guests), and
 #                                       `cargo build --release -p hookmq-guests --example prefix` (PREFIX=file)
+#   docs/bench.sh storage               QoS 1 to sessions that stay, at each level of durability: full windows, then 64 publishers with one
+#                                       message each under way; with the rate of fdatasync of the same disk, and the store on its own, by
+#                                       `cargo build --release -p hookmq-store --example commit_rate` (COMMIT_RATE=file)
 #
 # Needs: hookmq (HOOKMQ=path, else target/release/hookmq), mosquitto (MOSQUITTO=path), taskset, two idle cores. The broker
 # is pinned to core BROKER_CORE (0), the generator to SELF_CORE (1). Judge by CPU us/msg: it survives a noisy machine, msg/s
@@ -91,6 +94,27 @@ if [ "$scenarios" = runtimes ]; then
         --peer "WASM module=$((port + 6)):$hookmq run --config $folder/module.toml" \
         --peer "WASM component=$((port + 7)):$hookmq run --config $folder/component.toml" \
         --peer "Lua=$((port + 2)):$hookmq run --config $folder/prefix.toml"
+elif [ "$scenarios" = storage ]; then
+    # A round leaves its store behind; the next one must not begin with it.
+    for level in none os disk; do
+        config $level $((port + 4))
+        printf '\n[storage]\npath = "store-%s"\ndurability = "%s"\n' $level $level >> "$folder/$level.toml"
+    done
+    sed -i "s/:$((port + 4))/:$((port + 5))/" "$folder/os.toml"
+    sed -i "s/:$((port + 4))/:$((port + 6))/" "$folder/disk.toml"
+    levels() {
+        compare \
+            --peer "none=$((port + 4)):$hookmq run --config $folder/none.toml" \
+            --peer "os=$((port + 5)):$hookmq run --config $folder/os.toml" \
+            --peer "disk=$((port + 6)):$hookmq run --config $folder/disk.toml"
+    }
+    commit_rate=${COMMIT_RATE:-$root/target/release/examples/commit_rate}
+    "$commit_rate" "$folder/rate" 2 raw
+    scenarios=p2p
+    OPTIONS="-q 1 --protocol 5 --persistent ${OPTIONS:-}" levels
+    scenarios=many
+    OPTIONS="-q 1 --protocol 5 --persistent --publishers 64 --window 1 ${OPTIONS:-}" levels
+    "$commit_rate" "$folder/rate" 2
 else
     "$mosquitto" -h 2>/dev/null | head -n 1 || true
     compare \
