@@ -6,11 +6,14 @@
 //! runs, except for a few figures per minute.
 
 mod client;
+mod content;
 mod crowd;
 mod host;
 mod keeper;
 mod ledger;
+mod member;
 mod mortals;
+mod report;
 mod visitors;
 
 use std::net::SocketAddr;
@@ -27,7 +30,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::process::build_broker;
 use crate::{Outcome, setup};
 use crowd::Crowd;
-use host::{Host, Sample, slope};
+use host::{Host, Sample};
 use keeper::Keeper;
 use ledger::{Flaw, Ledger, PATIENCE};
 use mortals::Mortals;
@@ -35,19 +38,10 @@ use visitors::Visitors;
 
 /// Between two turns of those who stay; the others have one of three.
 const TURN: Duration = Duration::from_millis(2);
-/// Between two lines of the table.
-const MINUTE: Duration = Duration::from_secs(60);
 /// Between two looks at what the broker takes of the machine.
 const SAMPLE_EVERY: Duration = Duration::from_secs(5);
 /// Between two savings of the script.
 const SAVE_EVERY: Duration = Duration::from_secs(10);
-/// The longest warm-up, in which the broker may grow: caches and tables fill up to their limits. Of a short run it is a third.
-const WARM_UP: Duration = Duration::from_secs(600);
-/// From so long on a run is judged by its growth,
-const JUDGED_FROM: Duration = Duration::from_secs(20 * 60);
-/// which may be this many bytes per minute.
-const MAX_SLOPE: f64 = 1e6;
-
 /// What `cargo xtask soak` takes.
 #[derive(clap::Args)]
 #[group(skip)]
@@ -151,7 +145,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     for line in host.complaints() {
         ground.ledger.flaw(Flaw::Broker, format!("log: {line}"));
     }
-    tell(&host, &ground, &samples, took)
+    report::tell(&host, &ground, &samples, took)
 }
 
 /// Everything at once, until the time is over or somebody interrupts it.
@@ -166,22 +160,9 @@ fn soak(
     let bar = ProgressBar::new(long.as_secs()).with_style(ProgressStyle::with_template(
         "{bar:30} {elapsed} of it, left {eta}  {msg}",
     )?);
-    println!(
-        "{:>6} {:>10} {:>7} {:>8} {:>9} {:>5} {:>7} {:>8} {:>8} {:>6} {:>6}",
-        "minute",
-        "messages",
-        "per s",
-        "RSS MB",
-        "store MB",
-        "fds",
-        "threads",
-        "ids",
-        "topics",
-        "lost",
-        "flaws"
-    );
+    report::head();
     let began = Instant::now();
-    let (mut next_sample, mut next_minute) = (began, began + MINUTE);
+    let (mut next_sample, mut next_minute) = (began, began + report::MINUTE);
     let mut before = 0;
     let mut saver = Saver {
         saved: began,
@@ -208,45 +189,24 @@ fn soak(
             bar.set_position(began.elapsed().as_secs());
             bar.set_message(format!(
                 "{} messages, {:.1} MB, {} lost, {} flaws",
-                n_messages(ground),
-                mb(sample.rss),
+                report::n_messages(ground),
+                report::mb(sample.rss),
                 ground.ledger.n(Flaw::Lost),
                 ground.ledger.n_flaws()
             ));
         }
         if now >= next_minute {
-            next_minute += MINUTE;
-            bar.suspend(|| before = minute(host, ground, began.elapsed(), before));
+            next_minute += report::MINUTE;
+            bar.suspend(|| before = report::minute(host, ground, began.elapsed(), before));
         }
         saver.turn(host, people.crowd.newest_stamp, ground)?;
         thread::park_timeout(TURN.saturating_sub(now.elapsed()));
     }
     bar.finish_and_clear();
     if Instant::now() + TURN * 4 >= next_minute {
-        minute(host, ground, began.elapsed(), before);
+        report::minute(host, ground, began.elapsed(), before);
     }
     Ok(())
-}
-
-/// One line of the table; how many messages there were.
-fn minute(host: &Host, ground: &Ground, at: Duration, before: u64) -> u64 {
-    let sample = host.sample(at);
-    let counts = ground.ledger.counts;
-    let messages = n_messages(ground);
-    println!(
-        "{:>6.0} {messages:>10} {:>7} {:>8.1} {:>9.1} {:>5} {:>7} {:>8} {:>8} {:>6} {:>6}",
-        at.as_secs_f64() / 60.0,
-        (messages - before) / MINUTE.as_secs(),
-        mb(sample.rss),
-        mb(sample.folder),
-        sample.fds,
-        sample.threads,
-        counts.client_ids,
-        counts.topics,
-        ground.ledger.n(Flaw::Lost),
-        ground.ledger.n_flaws()
-    );
-    messages
 }
 
 /// No more load: everybody gets what is owed, or it is lost.
@@ -329,78 +289,6 @@ impl Saver {
     }
 }
 
-/// Prints the report.
-///
-/// # Errors
-/// When there was any flaw, or growth in a run that is long enough.
-fn tell(host: &Host, ground: &Ground, samples: &[Sample], took: Duration) -> Outcome {
-    let ledger = &ground.ledger;
-    let counts = ledger.counts;
-    let warm_up = WARM_UP.min(took / 3);
-    let grows = slope(samples, warm_up, |sample| sample.rss);
-    println!(
-        "soak: {:.1} minutes; {} connections of {} client ids and more, {} takeovers, {} topics, {} reloads",
-        took.as_secs_f64() / 60.0,
-        counts.connects,
-        counts.client_ids,
-        counts.takeovers,
-        counts.topics,
-        counts.reloads
-    );
-    println!(
-        "  sent {}, acknowledged {}, delivered {} and {} with QoS 0, QoS 1 again {}, late {}",
-        counts.sent,
-        counts.acknowledged,
-        counts.delivered,
-        counts.delivered_qos0,
-        counts.again,
-        counts.late
-    );
-    println!(
-        "  lost {}, QoS 2 twice {}; Wills: {} came, {} did not, {} withheld, {} came anyway",
-        ledger.n(Flaw::Lost),
-        ledger.n(Flaw::Twice),
-        counts.wills,
-        ledger.n(Flaw::Will),
-        counts.wills_cancelled,
-        ledger.n(Flaw::WillAnyway)
-    );
-    println!(
-        "  SUBACK and UNSUBACK {}; retained {} set, {} read; sessions {} resumed, {} expired; messages expired {}",
-        counts.subscribed,
-        counts.retained_set,
-        counts.retained_read,
-        counts.sessions_resumed,
-        counts.sessions_expired,
-        counts.messages_expired
-    );
-    println!(
-        "  growth after {:.1} minutes of warm-up: RSS {:+.3} MB/min, store {:+.3} MB/min, descriptors {:+.3}/min",
-        warm_up.as_secs_f64() / 60.0,
-        grows / 1e6,
-        slope(samples, warm_up, |sample| sample.folder) / 1e6,
-        slope(samples, warm_up, |sample| sample.fds)
-    );
-    if ledger.n_flaws() > 0 {
-        return Err(format!(
-            "{} flaws; the folder is left in {}\n{}",
-            ledger.n_flaws(),
-            host.folder().display(),
-            ledger.told()
-        )
-        .into());
-    }
-    if took >= JUDGED_FROM && grows >= MAX_SLOPE {
-        return Err(format!(
-            "the broker grows by {:.2} MB per minute after {:.1} minutes",
-            grows / 1e6,
-            warm_up.as_secs_f64() / 60.0
-        )
-        .into());
-    }
-    Ok(())
-}
-
 /// Is set by SIGINT and SIGTERM, which end the soak and not the report.
 fn interruptible() -> Outcome<Arc<AtomicBool>> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -427,15 +315,6 @@ fn interruptible() -> Outcome<Arc<AtomicBool>> {
         set.store(true, Ordering::Relaxed);
     });
     Ok(is_interrupted)
-}
-
-fn n_messages(ground: &Ground) -> u64 {
-    let counts = ground.ledger.counts;
-    counts.sent + counts.delivered + counts.delivered_qos0
-}
-
-fn mb(bytes: u64) -> f64 {
-    bytes as f64 / 1e6
 }
 
 /// So many seconds.
