@@ -106,6 +106,7 @@ fn default(root: &Section<'_>) -> Listener {
         ("name", super::form::quoted(&settings.name)),
         ("bind", super::form::quoted(&settings.bind.to_string())),
         ("allow_anonymous", settings.allow_anonymous.to_string()),
+        ("durability", super::form::quoted("storage")),
         (
             "maximum_handshakes",
             settings.maximum_handshakes.to_string(),
@@ -114,7 +115,6 @@ fn default(root: &Section<'_>) -> Listener {
             "maximum_connect_rate",
             RATES.show(&settings.maximum_connect_rate),
         ),
-        ("durability", super::form::quoted("storage")),
     ] {
         root.show_default("[[listener]]", "listener[0]", key, value);
     }

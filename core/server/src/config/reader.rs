@@ -237,6 +237,7 @@ impl<'a> Section<'a> {
     ) -> Option<Vec<T>> {
         self.known.push(key);
         let value = &self.node?.entry(key)?.value;
+        let key = join(&self.path, key);
         let Content::List(items) = &value.content else {
             let hint = if matches!(value.content, Content::Table(_)) {
                 "; write double brackets"
@@ -247,7 +248,7 @@ impl<'a> Section<'a> {
                 "expected a list of sections, [[{key}]], got {}{hint}",
                 value.words()
             );
-            self.reader.refuse(&value.place, key, message);
+            self.reader.refuse(&value.place, &key, message);
             return None;
         };
         let mut values = Vec::new();

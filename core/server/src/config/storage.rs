@@ -39,9 +39,9 @@ pub(super) fn read(section: &mut Section<'_>, folder: &Path) -> (Option<Storage>
         default.maximum_waiting_bytes,
     );
     let topics = section.list("topic", |rule| {
-        let filter = rule.required("filter", &Text).unwrap_or_default();
+        let filter = rule.required("filter", &Text);
         let durability = rule.get("durability", &LEVELS, durability);
-        match TopicFilter::parse(&filter) {
+        match TopicFilter::parse(&filter?) {
             Ok(filter) if !filter.is_shared() => Some((filter, durability)),
             Ok(_) => {
                 rule.refuse_key("filter", "a rule has no Share Name".to_owned());

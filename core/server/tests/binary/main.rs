@@ -11,6 +11,7 @@ mod plugins;
 mod reload;
 mod running;
 mod stop;
+mod storage;
 mod templates;
 mod validate;
 #[cfg(feature = "wasm")]
