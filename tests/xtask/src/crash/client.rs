@@ -40,6 +40,8 @@ pub(super) struct Client {
     next_asking: u16,
     /// When CONNACK came for the first time since it was last asked.
     pub(super) greeted: Option<Instant>,
+    /// Since then.
+    pub(super) n_connections: usize,
 }
 
 /// The sending half.
@@ -106,6 +108,7 @@ impl Client {
             receiver: None,
             next_asking: ASKING,
             greeted: None,
+            n_connections: 0,
         }
     }
 
@@ -171,10 +174,15 @@ impl Client {
     pub(super) fn under_way(&self) -> String {
         let publisher = self.publisher.as_ref();
         let receiver = self.receiver.as_ref();
+        let state = match (self.is_up, &self.wire) {
+            (true, _) => "up",
+            (false, Some(_)) => "waits for CONNACK",
+            (false, None) => "away",
+        };
         format!(
-            "{}: {}, {} unacknowledged, {} unreleased, {} asked",
+            "{}: {state} ({} connections since the start), {} unacknowledged, {} unreleased, {} asked",
             self.name,
-            if self.is_up { "up" } else { "away" },
+            self.n_connections,
             publisher.map_or(0, |publisher| publisher.inflight.len()),
             receiver.map_or(0, |receiver| receiver.received.len()),
             receiver.map_or(0, |receiver| usize::from(receiver.asked.is_some())),
@@ -258,6 +266,7 @@ impl Client {
         let Ok(mut wire) = Wire::connect(address, self.version) else {
             return Ok(());
         };
+        self.n_connections += 1;
         let mut connect = Connect::new(self.version, &self.name);
         connect.clean_start = false;
         connect.session_expiry_interval =

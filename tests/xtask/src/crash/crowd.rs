@@ -188,6 +188,15 @@ impl Crowd {
             .all(|client| client.is_up() || !client.is_wanted)
     }
 
+    /// Who is wanted and not connected, in words.
+    pub(super) fn absent(&self) -> String {
+        let absent = self
+            .clients
+            .iter()
+            .filter(|client| client.is_wanted && !client.is_up());
+        absent.map(Client::under_way).collect::<Vec<_>>().join("; ")
+    }
+
     /// When the first CONNACK came since [`Crowd::forget_greetings`].
     pub(super) fn greeted(&self) -> Option<Instant> {
         self.clients
@@ -200,6 +209,7 @@ impl Crowd {
     pub(super) fn forget_greetings(&mut self) {
         for client in &mut self.clients {
             client.greeted = None;
+            client.n_connections = 0;
         }
     }
 

@@ -267,7 +267,8 @@ fn once(
             )?;
             let is_up = crowd.turns(&broker, Instant::now() + PATIENCE, |crowd| crowd.is_up())?;
             if !is_up {
-                return Err(format!("not everybody is let in: {}", broker.words()).into());
+                let (absent, words) = (crowd.absent(), broker.words());
+                return Err(format!("not everybody is let in: {absent}; {words}").into());
             }
             let after = Duration::from_micros(crowd.rng.u64(5_000..300_000));
             crowd.turns(&broker, Instant::now() + after, |_| false)?;
