@@ -416,7 +416,8 @@ fn write_to_store(
     std::thread::Builder::new()
         .name("hookmq-store".to_owned())
         .spawn(move || {
-            committer.run(|queue| inner.restore_queue(&by_number, queue));
+            let mut by_number = by_number;
+            committer.run(|queue| inner.restore_queue(&mut by_number, queue));
             // Nobody waits for it if the broker was not stopped.
             let _ = ended.send(());
         })

@@ -335,8 +335,9 @@ impl Inner {
         durability: Durability,
     ) -> Result<(Arc<Entry>, bool), ConnAck> {
         let survives = |entry: &Entry| {
-            if entry.session.0.ledger().is_none()
-                && let Some(ledger) = self.ledger_for(draft.session_expiry_interval, durability)
+            if let Some(ledger) = entry.session.0.ledger() {
+                ledger.set_durability(durability);
+            } else if let Some(ledger) = self.ledger_for(draft.session_expiry_interval, durability)
             {
                 entry.state.lock().survive(ledger.clone());
                 entry.session.0.survive(ledger);

@@ -62,13 +62,8 @@ impl Inner {
         durability: Durability,
     ) -> Option<Arc<Ledger>> {
         let journal = self.journal.get()?;
-        (session_expiry_interval > 0 && durability != Durability::None).then(|| {
-            Arc::new(Ledger {
-                journal: Arc::clone(journal),
-                session: journal.session_number(),
-                durability,
-            })
-        })
+        (session_expiry_interval > 0 && durability != Durability::None)
+            .then(|| Arc::new(Ledger::new(journal, journal.session_number(), durability)))
     }
 
     /// Tells how a Session is now. Called under its state's lock, so that the latest word is the last.
@@ -180,11 +175,8 @@ impl Inner {
             &self.session_settings,
             &self.budget,
         );
-        let ledger = Arc::new(Ledger {
-            journal: Arc::clone(journal),
-            session: stored.number,
-            durability: self.storage.durability.max(Durability::Os),
-        });
+        let durability = self.storage.durability;
+        let ledger = Arc::new(Ledger::new(journal, stored.number, durability));
         session.restore(ledger.clone(), &received);
         let client = Arc::new(ClientInfo {
             username: stored.username,
@@ -273,13 +265,15 @@ impl Inner {
     }
 
     /// Takes in the next queue that the store has, or that there is none any more.
-    pub(crate) fn restore_queue(&self, by_number: &ByNumber, queue: Option<RestoredQueue>) {
+    pub(crate) fn restore_queue(&self, by_number: &mut ByNumber, queue: Option<RestoredQueue>) {
         let Some(queue) = queue else {
+            // Sessions that end from here on are not to be kept by it.
+            *by_number = ByNumber::default();
             self.loaded.send_replace(u64::MAX);
             return;
         };
         let number = queue.session;
-        if let Some(entry) = by_number.get(&number) {
+        if let Some(entry) = by_number.remove(&number) {
             entry.session.0.sending().restore(queue.messages);
         }
         self.loaded.send_replace(number.0.saturating_add(1));

@@ -214,7 +214,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             if n_waiting >= protocol.inner.session_settings.outbox_bytes {
                 break;
             }
-            // Nor is anybody while the store has to catch up.
+            // Nor is one that waits for a store which has to catch up.
             if self.store_is_full(context) || self.is_resting(context) {
                 break;
             }
@@ -418,12 +418,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         }
     }
 
-    /// Whether nobody is read from until the store has caught up; then the task is woken when it has.
+    /// Whether this client is not read from until the store has caught up; then the task is woken when it has.
     fn store_is_full(&mut self, context: &Context<'_>) -> bool {
         let Some(journal) = self.protocol.inner.journal.get() else {
             return false;
         };
-        if !journal.is_full() {
+        // Who waits for nothing has added little, and goes on.
+        if !journal.is_full() || !self.waits_for_store() {
             return false;
         }
         journal.wake_me(context, &mut self.asked);

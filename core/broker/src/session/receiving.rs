@@ -176,7 +176,7 @@ impl Receiving {
         }
         let (ticket, is_stored) = match (promise, &self.ledger) {
             (Promise::With(mut group), Some(ledger)) => {
-                group.add(ledger.received(identifier, reason), ledger.durability);
+                group.add(ledger.received(identifier, reason), ledger.durability());
                 (group.close(), true)
             }
             (promise, _) => (promise.close(), false),

@@ -283,7 +283,7 @@ impl Sending {
                 ledger.queued(place, message, &changed.delivery),
                 ledger.gone(kept.place, &waiting.message, false),
             ];
-            ledger.journal.push_all(changes, ledger.durability);
+            ledger.journal.push_all(changes, ledger.durability());
             kept.place = place;
         }
         self.send_waiting(changed, now, lost);
@@ -592,7 +592,7 @@ impl Sending {
                 waiting.kept = Some(crate::offer::Kept { place, gate: None });
             }
         }
-        ledger.journal.push_all(changes, ledger.durability);
+        ledger.journal.push_all(changes, ledger.durability());
     }
 
     /// A restored Session's line to the journal; its queue comes with [`Sending::restore`].

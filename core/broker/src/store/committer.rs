@@ -145,6 +145,8 @@ impl Committer {
             }
             self.journal.rest(*retry_after);
             *retry_after = (*retry_after * 2).min(self.retry_after * 10);
+            // Clients that came and went meanwhile must not be remembered for as long as the store fails.
+            self.journal.wake_all();
             match self.store.reopen() {
                 Ok(()) => return true,
                 Err(error) => tracing::warn!(%error, "store: still cannot be opened"),

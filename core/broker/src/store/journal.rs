@@ -337,6 +337,11 @@ impl Journal {
             }
         }
         self.committed.store(batch.ticket.0, Ordering::Release);
+        self.wake_all();
+    }
+
+    /// Wakes who waits, whether or not anything has changed: who still waits asks again, and who has gone is forgotten.
+    pub(crate) fn wake_all(&self) {
         let wakers = {
             let mut waiting = self.waiting.lock();
             waiting.round += 1;

@@ -1,6 +1,7 @@
 //! One Session's line to the journal. A Session without one is lost with the broker, and costs nothing here.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use hookmq_mqtt::{PacketIdentifier, ReasonCode};
 
@@ -10,18 +11,45 @@ use crate::delivery::Delivery;
 use crate::message::Message;
 
 /// See the module.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Ledger {
     pub(crate) journal: Arc<Journal>,
     pub(crate) session: SessionNumber,
-    /// What SUBACK and the like promise.
-    pub(crate) durability: Durability,
+    /// SUBACK and the like wait for the disk: as the listener of the present connection says.
+    waits_for_disk: AtomicBool,
 }
 
 impl Ledger {
+    pub(crate) fn new(
+        journal: &Arc<Journal>,
+        session: SessionNumber,
+        durability: Durability,
+    ) -> Self {
+        Self {
+            journal: Arc::clone(journal),
+            session,
+            waits_for_disk: AtomicBool::new(durability == Durability::Disk),
+        }
+    }
+
+    /// What SUBACK and the like promise.
+    pub(crate) fn durability(&self) -> Durability {
+        if self.waits_for_disk.load(Ordering::Relaxed) {
+            Durability::Disk
+        } else {
+            Durability::Os
+        }
+    }
+
+    /// The client has come by another listener.
+    pub(crate) fn set_durability(&self, durability: Durability) {
+        let disk = durability == Durability::Disk;
+        self.waits_for_disk.store(disk, Ordering::Relaxed);
+    }
+
     /// Tells a change of the Session's own.
     pub(crate) fn push(&self, change: Change) -> Ticket {
-        self.journal.push(change, self.durability)
+        self.journal.push(change, self.durability())
     }
 
     /// A message left the queue for good. Nobody waits for it: at worst it is sent once more after a crash.

@@ -136,7 +136,7 @@ pub struct StorageSettings {
     pub durability: Durability,
     /// The same for messages of these topics; the first Topic Filter that matches decides.
     pub topics: Vec<(hookmq_mqtt::TopicFilter, Durability)>,
-    /// Bytes of changes that may wait for the store. Beyond them no client is read from until it has caught up.
+    /// Bytes of changes that may wait for the store. Beyond them no client that waits for it is read from until it has caught up.
     pub maximum_waiting_bytes: usize,
     /// How long to wait before a store that failed is opened again; grows to ten times as much.
     pub retry_after: Duration,

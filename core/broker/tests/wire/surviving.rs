@@ -260,6 +260,11 @@ async fn a_store_that_stands_still_stops_publishers_before_memory_is_full() {
         assert!(n_sent < 2_000, "the broker takes everything");
     }
     assert!(server.stats().unstored_bytes < 4 << 20);
+    // Who asks nothing of the store is served.
+    let mut live = server.subscriber(V5, "live", "c", QoS::AtMostOnce).await;
+    let mut other = server.client("other").await;
+    other.publish(message("c", "goes on")).await;
+    assert!(live.line().await.contains("goes on"));
     shelf.allow(None);
     assert!(sender.line().await.starts_with("PUBACK"));
 }
