@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::process::{self, cargo, root};
-use crate::{Outcome, foreign, guests, hostile, setup};
+use crate::{Outcome, crash, foreign, guests, hostile, setup};
 
 /// What `cargo xtask test` takes.
 #[derive(clap::Args, Default)]
@@ -34,6 +34,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         ("documentation tests", documentation_tests),
         ("the scripts' own tests", script_tests),
         ("plugins that misbehave", hostile::run_quick),
+        ("what survives", crash::run_quick),
         ("tests", || code_tests(None)),
     ] {
         if let Err(failure) = step() {
