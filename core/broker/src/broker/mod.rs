@@ -135,6 +135,15 @@ impl Turn {
         self.routes.clear();
     }
 
+    /// Wakes every touched Session's connection but this one's.
+    pub(crate) fn wake_others(&mut self, own: &Arc<Session>) {
+        for session in self.touched.0.drain(..) {
+            if !Arc::ptr_eq(&session, own) {
+                session.wake();
+            }
+        }
+    }
+
     /// Wakes every touched Session's connection, once.
     pub(crate) fn wake(&mut self) {
         for session in self.touched.0.drain(..) {

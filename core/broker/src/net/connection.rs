@@ -393,8 +393,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 }
                 let chain = self.protocol.inner.hooks.chain();
                 self.protocol.replay(&chain, crate::now());
-                // They noted output for this very Session, and who notes it must wake it: else nobody wakes it any more.
-                self.protocol.end_turn();
+                // They noted output for this very Session, whose task goes on by itself: were it woken besides, it would be run again and
+                // again before anybody's sockets are looked at.
+                let own = &self.protocol.entry.session.0;
+                self.protocol.turn.wake_others(own);
+                own.poll_output(context.waker());
                 self.pace.step();
                 look = true;
                 continue;
