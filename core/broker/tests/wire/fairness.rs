@@ -6,10 +6,13 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use hookmq_broker::hook::Registration;
-use hookmq_mqtt::packet::{Subscribe, SubscribeEntry, SubscriptionOptions};
+use hookmq_broker::{BrokerSettings, ListenerSettings};
+use hookmq_mqtt::packet::{Connect, Subscribe, SubscribeEntry, SubscriptionOptions};
 use hookmq_mqtt::property::UserProperties;
-use hookmq_mqtt::{Packet, QoS, RetainHandling, codec};
+use hookmq_mqtt::{Packet, PacketIdentifier, QoS, RetainHandling, codec};
 use hookmq_plugin_api::{Answer, Event, Field, Hook, Listen, Plugin, PluginError};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::support::*;
 
@@ -214,4 +217,62 @@ async fn retained_messages_that_wait_to_be_looked_for_are_limited() {
     let line = client.line().await;
     assert!(!line.contains("quota_exceeded"), "{line}");
     client.gets_nothing().await;
+}
+
+/// One thread for everything: what is counted is how much is done for the one before the other's socket is looked at.
+#[tokio::test]
+async fn whoever_reads_very_many_retained_messages_keeps_nobodys_socket_unread() {
+    const N_RETAINED: usize = 60_000;
+    let listener = ListenerSettings::new("loop", "127.0.0.1:0".parse().expect("an address"));
+    let settings = BrokerSettings {
+        listeners: vec![listener],
+        ..lenient()
+    };
+    let server = Server::start(settings, []).await;
+    let mut sender = server.client("s").await;
+    for n in 0..N_RETAINED {
+        sender.publish(retained(&format!("kept/{n}"), "x")).await;
+    }
+    sender.send(Packet::PingReq).await;
+    sender.gets("PINGRESP").await;
+    let address = server.handle.local_addrs()[0];
+    let mut greedy = TcpStream::connect(address).await.expect("it listens");
+    let mut other = TcpStream::connect(address).await.expect("it listens");
+    for (stream, client_id) in [(&mut greedy, "greedy"), (&mut other, "other")] {
+        let connect = Packet::Connect(Box::new(Connect::new(V5, client_id)));
+        let mut bytes = BytesMut::new();
+        codec::encode(&connect, V5, &mut bytes).expect("it can be said");
+        stream.write_all(&bytes).await.expect("it is open");
+        let mut head = [0; 2];
+        stream.read_exact(&mut head).await.expect("CONNACK");
+        let mut rest = vec![0; head[1].into()];
+        stream.read_exact(&mut rest).await.expect("CONNACK");
+    }
+    let subscribe = Packet::Subscribe(Subscribe {
+        packet_identifier: PacketIdentifier::FIRST,
+        subscription_identifier: None,
+        user_properties: UserProperties::new(),
+        subscriptions: vec![SubscribeEntry {
+            topic_filter: "#".to_owned(),
+            options: QoS::AtMostOnce.into(),
+        }],
+    });
+    let mut bytes = BytesMut::new();
+    codec::encode(&subscribe, V5, &mut bytes).expect("it can be said");
+    // It never reads, so that only its socket's room ends it.
+    greedy.write_all(&bytes).await.expect("it is open");
+    let (mut n_pings, mut most) = (0, 0);
+    let mut last = server.stats().sent;
+    loop {
+        other.write_all(&[0xC0, 0]).await.expect("it is open");
+        other.read_exact(&mut [0; 2]).await.expect("PINGRESP");
+        let sent = server.stats().sent;
+        if sent == last && sent > 0 {
+            break;
+        }
+        most = most.max(sent - last);
+        (n_pings, last) = (n_pings + 1, sent);
+    }
+    assert!(last > 20_000, "{last} is too little to see anything");
+    assert!(most < 8_000, "{most} at once, {n_pings} pings");
 }
