@@ -20,12 +20,7 @@ const MOMENT: Duration = Duration::from_millis(500);
 /// # Errors
 /// When the broker ends, or does not say what it should.
 pub(super) async fn play(binary: &Path) -> Outcome<Vec<Figure>> {
-    let host = Host::start_with(
-        binary,
-        "",
-        "[log]\nlevel = \"info\"\n",
-        Some(DESCRIPTORS),
-    )?;
+    let host = Host::start_with(binary, "", "[log]\nlevel = \"info\"\n", Some(DESCRIPTORS))?;
     let witness = Witness::start(host.address)?;
     let mut inside = Vec::new();
     loop {

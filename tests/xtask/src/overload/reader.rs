@@ -16,6 +16,8 @@ use super::witness::{lock, since, stamp};
 use super::{Figure, Scale, Verdict, mib, ms, p99};
 use crate::Outcome;
 
+/// Messages for everybody: so few that reading them is no work for the thread that plays all clients.
+const PER_SECOND: u64 = 5;
 /// Pairs of turns.
 const ROUNDS: usize = 5;
 /// How long a turn is,
@@ -60,14 +62,19 @@ pub(super) async fn play(binary: &Path, scale: Scale) -> Outcome<Vec<Figure>> {
     for task in tasks {
         task.abort();
     }
-    let expected = ROUNDS * (n_subscribers - 1) * 20 * usize::try_from(TURN.as_secs())? * 9 / 10;
+    let n_each = ROUNDS * usize::try_from(PER_SECOND * TURN.as_secs())?;
+    let expected = (n_subscribers - 1) * n_each * 9 / 10;
     let (n_reading, n_stopped) = (reading.len(), stopped.len());
     let (before, after) = (p99(&mut reading), p99(&mut stopped));
     let up = (after.as_secs_f64() / before.as_secs_f64().max(1e-9) - 1.0) * 100.0;
     let rss = host.rss();
     host.stop()?;
     Ok(vec![
-        Figure::new("p99 of the others while all read", ms(before), Verdict::Shown),
+        Figure::new(
+            "p99 of the others while all read",
+            ms(before),
+            Verdict::Shown,
+        ),
         Figure::new(
             "p99 of the others while one does not read",
             ms(after),
@@ -107,9 +114,9 @@ async fn read_in_turns(mut link: Link, mut may_read: watch::Receiver<bool>) -> O
     }
 }
 
-/// Twenty messages a second for everybody.
+/// What everybody gets.
 async fn publish(mut link: Link, epoch: Instant) -> Outcome {
-    let mut ticks = tokio::time::interval(Duration::from_millis(50));
+    let mut ticks = tokio::time::interval(Duration::from_secs(1) / u32::try_from(PER_SECOND)?);
     loop {
         ticks.tick().await;
         let mut payload = stamp(epoch).to_vec();

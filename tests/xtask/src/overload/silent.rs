@@ -68,11 +68,7 @@ pub(super) async fn play(binary: &Path, scale: Scale) -> Outcome<Vec<Figure>> {
                 ms(longest),
                 Verdict::Timed(longest < Duration::from_secs(1), "< 1 s"),
             ),
-            Figure::new(
-                format!("{name}: p99"),
-                ms(p99(&mut waits)),
-                Verdict::Shown,
-            ),
+            Figure::new(format!("{name}: p99"), ms(p99(&mut waits)), Verdict::Shown),
             Figure::new(
                 format!("{name}: memory grows by"),
                 mib(grown),
