@@ -384,7 +384,7 @@ async fn restore(
         why: error.to_string(),
     })??;
     for damaged in &restored.damaged {
-        tracing::error!("store: {damaged} is damaged and left out");
+        tracing::error!("store: damaged: {damaged}");
     }
     let (sessions, retained) = (restored.sessions.len(), restored.retained.len());
     let settings = &inner.storage;

@@ -208,6 +208,9 @@ impl Folder {
         let synced = self.synced();
         let place = || {
             Synced::create(&synced, 0)?;
+            // The engine makes folders in this one and leaves it to the file system to keep them.
+            sync_folder(&new.join("keyspaces"))?;
+            sync_folder(&new)?;
             std::fs::rename(&new, self.database())?;
             sync_folder(&self.path)?;
             self.path

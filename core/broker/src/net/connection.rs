@@ -321,16 +321,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         loop {
             let committed = self.committed();
             self.write_out(context)?;
-            let inner = &self.protocol.inner;
-            let Some(journal) = inner.journal.get().filter(|_| self.waits_for_store()) else {
+            let Some(journal) = self.protocol.inner.journal.get() else {
                 return Ok(());
             };
-            journal.wake_me(context, &mut self.asked);
-            self.looks_again = true;
-            // It may have come further since it was looked at.
+            if self.waits_for_store() {
+                journal.wake_me(context, &mut self.asked);
+                self.looks_again = true;
+            }
+            // It may have come further since it was looked at: then nothing waits any more, and nothing was written either.
             if self.committed() == committed {
                 return Ok(());
             }
+            self.looks_again = true;
         }
     }
 

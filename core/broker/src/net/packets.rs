@@ -248,13 +248,14 @@ impl Protocol {
                 self.acknowledged(done, "pubcomp", &ack, now);
             }
             Packet::PubRel(ack) => {
-                let reason = self
+                let (reason, ticket) = self
                     .entry
                     .session
                     .0
                     .receiving()
                     .handle_pubrel(ack.packet_identifier);
-                self.reply(Packet::PubComp(Ack::new(ack.packet_identifier, reason)));
+                let done = Packet::PubComp(Ack::new(ack.packet_identifier, reason));
+                self.reply_after(ticket, done);
             }
             Packet::Subscribe(_) | Packet::Unsubscribe(_) => return Ok(Flow::Await(frame.into())),
             Packet::PingReq => self.reply(Packet::PingResp),

@@ -186,14 +186,21 @@ impl Receiving {
         ticket
     }
 
-    /// PUBREL: the identifier may be used again. The reason for PUBCOMP [MQTT-4.3.3-11].
-    pub(crate) fn handle_pubrel(&mut self, identifier: PacketIdentifier) -> ReasonCode {
+    /// PUBREL: the identifier may be used again. The reason for PUBCOMP [MQTT-4.3.3-11], which must wait until the store knows it: the
+    /// client may use the identifier for another message then, and a store that still had it would take that for the same one again.
+    pub(crate) fn handle_pubrel(&mut self, identifier: PacketIdentifier) -> (ReasonCode, Ticket) {
         let Some(answered) = self.received.remove(identifier) else {
-            return ReasonCode::PacketIdentifierNotFound;
+            // It may have been released just before, on an earlier connection.
+            let ticket = self
+                .ledger
+                .as_ref()
+                .map_or(Ticket::NONE, |ledger| ledger.journal.tail());
+            return (ReasonCode::PacketIdentifierNotFound, ticket);
         };
-        if let (Some(ledger), true) = (&self.ledger, answered.is_stored) {
-            ledger.released(identifier);
-        }
-        ReasonCode::Success
+        let ticket = match &self.ledger {
+            Some(ledger) if answered.is_stored => ledger.released(identifier),
+            _ => Ticket::NONE,
+        };
+        (ReasonCode::Success, ticket)
     }
 }

@@ -304,9 +304,9 @@ fn a_qos_2_message_that_came_before_is_answered_and_not_delivered_until_it_is_re
         Ok(Inbound::Again(_, ReasonCode::Success, _))
     ));
     let identifier = PacketIdentifier::new(7).unwrap();
-    assert_eq!(receiving.handle_pubrel(identifier), ReasonCode::Success);
+    assert_eq!(receiving.handle_pubrel(identifier).0, ReasonCode::Success);
     assert_eq!(
-        receiving.handle_pubrel(identifier),
+        receiving.handle_pubrel(identifier).0,
         ReasonCode::PacketIdentifierNotFound
     );
     assert!(matches!(

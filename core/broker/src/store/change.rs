@@ -156,7 +156,7 @@ pub struct Restored {
     pub retained: Vec<Message>,
     /// Above every [`SessionNumber`] and every [`Place::number`] that was ever used.
     pub first_number: u64,
-    /// What could not be read and is left out, each by name. Told in the log.
+    /// What could not be read and is left out, or how, each by name. Told in the log.
     pub damaged: Vec<String>,
 }
 
@@ -178,7 +178,7 @@ pub struct RestoredQueue {
     pub session: SessionNumber,
     /// In the order of places.
     pub messages: Vec<RestoredMessage>,
-    /// What could not be read and is left out, each by name. Told in the log.
+    /// What could not be read and is left out, or how, each by name. Told in the log.
     pub damaged: Vec<String>,
 }
 

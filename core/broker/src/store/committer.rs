@@ -64,7 +64,7 @@ impl Committer {
         match self.store.load_queue(self.moment()) {
             Ok(Some(queue)) => {
                 for damaged in &queue.damaged {
-                    tracing::error!("store: {damaged} is damaged and left out");
+                    tracing::error!("store: damaged: {damaged}");
                 }
                 on_queue(Some(queue));
                 true

@@ -88,8 +88,7 @@ impl Ledger {
     }
 
     /// PUBREL has come.
-    pub(crate) fn released(&self, identifier: PacketIdentifier) {
-        let change = Change::Released(self.session, identifier);
-        self.journal.push(change, Durability::Os);
+    pub(crate) fn released(&self, identifier: PacketIdentifier) -> Ticket {
+        self.push(Change::Released(self.session, identifier))
     }
 }

@@ -495,6 +495,8 @@ struct Exchange {
     /// What the publisher says next: PUBLISH, or PUBREL once PUBREC came.
     is_released: bool,
     is_complete: bool,
+    /// The message may have been sent before.
+    dup: bool,
     /// Identifiers that the receiver has and that were not released.
     received: Vec<PacketIdentifier>,
     delivered: usize,
@@ -519,7 +521,8 @@ impl Exchange {
         if self.is_released && !self.is_complete {
             publisher.send(Packet::PubRel(ack(7))).await;
         } else if !self.is_complete {
-            publisher.publish(Self::publish(!is_first)).await;
+            publisher.publish(Self::publish(self.dup)).await;
+            self.dup = true;
         }
         let patience = Duration::from_millis(30);
         loop {
@@ -562,25 +565,37 @@ impl Exchange {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_qos_2_message_arrives_once_whichever_batch_is_the_last() {
     // Batches before the exchange: two Sessions and a subscription.
-    let mut n_cut_short = 0;
-    for allowed in 3..12 {
+    let (mut n_cut_short, mut n_reused) = (0, 0);
+    for allowed in 3..16 {
         let shelf = Shelf::of(Image::default());
         shelf.allow(Some(allowed));
         let server = start(&shelf).await;
         let mut exchange = Exchange {
             is_released: false,
             is_complete: false,
+            dup: false,
             received: Vec::new(),
             delivered: 0,
         };
         exchange.run(&server, true).await;
         n_cut_short += usize::from(!exchange.is_complete || exchange.delivered == 0);
+        let mut expected = 1;
+        if exchange.is_complete {
+            // The identifier is free: the next message has it, and must not pass for the one before.
+            (exchange.is_released, exchange.is_complete, exchange.dup) = (false, false, false);
+            expected = 2;
+            n_reused += 1;
+        }
         // Killed here: the store has no more than that, the clients know what they know.
         let server = start(&Shelf::of(shelf.image())).await;
         exchange.run(&server, false).await;
         assert!(exchange.is_complete, "after {allowed} batches");
-        assert_eq!(exchange.delivered, 1, "after {allowed} batches");
+        assert_eq!(exchange.delivered, expected, "after {allowed} batches");
         assert!(exchange.received.is_empty(), "after {allowed} batches");
     }
     assert!(n_cut_short > 1, "the exchange was cut {n_cut_short} times");
+    assert!(
+        n_reused > 1,
+        "an identifier was used again {n_reused} times"
+    );
 }
