@@ -14,7 +14,6 @@ use crate::fault::{failed, guarded};
 use crate::folder::{Folder, Opened};
 use crate::keyspace::{COMMIT_NO, Kind, NUMBERS};
 use crate::load::Loaded;
-use crate::modes;
 use crate::options::StoreOptions;
 use crate::queues::Queues;
 use crate::shared::{Overlay, Shared};
@@ -225,7 +224,7 @@ impl DiskStore {
                 .write(self.commit_no)
                 .map_err(|error| failed(&self.folder.synced(), error))?;
         }
-        modes::close(self.path()).map_err(|error| failed(self.path(), error))
+        self.folder.close()
     }
 
     fn reopen_now(&mut self) -> Result<(), StoreError> {
@@ -283,7 +282,7 @@ impl Drop for DiskStore {
         }
         // Its threads may make files to the last.
         self.engine = None;
-        if let Err(error) = modes::close(self.path()) {
+        if let Err(error) = self.folder.close() {
             tracing::warn!(%error, "store: files may be open to others, their folder is not");
         }
     }

@@ -7,6 +7,7 @@
 //! damaged/  journals that were not whole, as they were found
 //! ```
 
+use std::ffi::OsStr;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
@@ -21,6 +22,14 @@ use crate::keyspace::{COMMIT_NO, FORMAT, Kind, NUMBERS};
 use crate::options::StoreOptions;
 use crate::synced::{Found, Synced};
 use crate::{migrate, modes, record, tables};
+
+/// Names in the folder that are the store's; a file system puts `lost+found` into its own.
+fn is_own(name: &OsStr) -> bool {
+    ["lock", "synced", "synced.new", "db", "db.new", "damaged"]
+        .iter()
+        .any(|own| name == *own)
+        || name == "lost+found"
+}
 
 /// See the module.
 #[derive(Debug)]
@@ -44,6 +53,7 @@ pub(crate) struct Opened {
 impl Folder {
     /// Takes a folder for this process alone; makes it if there is none.
     pub(crate) fn lock(path: &Path) -> Result<Self, StoreError> {
+        Self::refuse_others(path)?;
         modes::make_folder(path).map_err(|error| failed(path, error))?;
         let lock_path = path.join("lock");
         let mut options = OpenOptions::new();
@@ -64,6 +74,36 @@ impl Folder {
             )),
             Err(TryLockError::Error(error)) => Err(failed(&lock_path, error)),
         }
+    }
+
+    /// A folder that is there must be a store, or empty: everything in it is closed to others.
+    fn refuse_others(path: &Path) -> Result<(), StoreError> {
+        let entries = match std::fs::read_dir(path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
+                return Err(failed(path, "it is no folder"));
+            }
+            Err(error) => return Err(failed(path, error)),
+        };
+        for entry in entries {
+            let name = entry.map_err(|error| failed(path, error))?.file_name();
+            if !is_own(&name) {
+                return Err(failed(
+                    path,
+                    format_args!(
+                        "{} is in it, which is not the store's; give it a folder of its own",
+                        name.display()
+                    ),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes what is the store's to others.
+    pub(crate) fn close(&self) -> Result<(), StoreError> {
+        modes::close(&self.path, is_own).map_err(|error| failed(&self.path, error))
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -123,7 +163,7 @@ impl Folder {
                 .and_then(|synced| sync_folder(&self.path).map(|()| synced))
                 .map_err(|error| failed(&path, error))?;
         }
-        modes::close(&self.path).map_err(|error| failed(&self.path, error))?;
+        self.close()?;
         Ok(opened)
     }
 

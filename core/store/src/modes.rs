@@ -3,19 +3,29 @@
 //! The folder is closed to others before anything is in it, and that is what guards. The engine makes its files as the process's mask
 //! says; a library does not change the mask, so files are closed too, when the store is opened and within a second after new ones appear.
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 
-/// Closes a folder, everything in it, and what is below.
-pub(crate) fn close(path: &Path) -> io::Result<()> {
+/// Closes a folder, everything of the store's in it, and what is below. Links are not followed: what they lead to is somebody else's.
+pub(crate) fn close(path: &Path, own: impl Fn(&OsStr) -> bool) -> io::Result<()> {
     set(path, 0o700)?;
     for entry in std::fs::read_dir(path)? {
         let entry = entry?;
-        let is_folder = entry.file_type()?.is_dir();
-        let closed = if is_folder {
-            close(&entry.path())
-        } else {
+        if !own(&entry.file_name()) {
+            continue;
+        }
+        let kind = match entry.file_type() {
+            Ok(kind) => kind,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        let closed = if kind.is_dir() {
+            close_all(&entry.path())
+        } else if kind.is_file() {
             set(&entry.path(), 0o600)
+        } else {
+            Ok(())
         };
         match closed {
             // The engine takes files away meanwhile.
@@ -24,6 +34,12 @@ pub(crate) fn close(path: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+fn close_all(path: &Path) -> io::Result<()> {
+    // Behind a reference, as the function is instantiated for itself otherwise.
+    let all: &dyn Fn(&OsStr) -> bool = &|_| true;
+    close(path, all)
 }
 
 /// Makes a folder that only the owner may look into; closes it if it is there.

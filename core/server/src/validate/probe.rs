@@ -87,8 +87,16 @@ fn bound(job: &Job) {
     let _ = setrlimit(Resource::Core, limit(0));
     let _ = setrlimit(Resource::Cpu, limit(TOTAL.as_secs()));
     if Runtime::of(&job.path) == Some(Runtime::Native) {
-        let _ = setrlimit(Resource::Data, limit(MEMORY));
+        let _ = setrlimit(Resource::Data, limit(reserved().saturating_add(MEMORY)));
     }
+}
+
+/// Bytes that count as data already: the allocator reserves far more than it uses.
+fn reserved() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmData:"));
+    let kilobytes = line.and_then(|line| line.trim().strip_suffix("kB"));
+    kilobytes.map_or(0, |number| number.trim().parse().unwrap_or(0)) << 10
 }
 
 /// Ends the process when nobody waits for it any more.
