@@ -189,6 +189,7 @@ impl Broker {
             tokio::spawn(Arc::clone(&inner).run_sweeps()),
             tokio::spawn(Arc::clone(&inner).watch_load()),
             tokio::spawn(Arc::clone(&inner).run_reauthorizations()),
+            tokio::spawn(Arc::clone(&inner).run_clock()),
         ];
         let running = Running {
             addresses,
@@ -359,9 +360,14 @@ impl Handle {
         }
         let committer = self.running.committer.lock().take();
         if let Some(committer) = committer {
-            // It does not wait for a store that fails, and it must not be cut off from one that works.
-            if committer.await.is_err() {
-                tracing::error!("store: the thread that writes has failed");
+            // It does not wait for a store that fails; one that works, however slowly, gets as long as clients got.
+            match tokio::time::timeout(self.running.stop_within, committer).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => tracing::error!("store: the thread that writes has failed"),
+                Err(_) => tracing::error!(
+                    "store: not done within {:?}; what was not acknowledged may not be kept",
+                    self.running.stop_within
+                ),
             }
         }
         self.inner.notify_broker(Hook::BrokerStopped, Vec::new());
@@ -401,6 +407,7 @@ async fn restore(
         retry_after: settings.retry_after,
         unwritten: Default::default(),
         hopes: Default::default(),
+        last_failure: None,
     };
     Ok((committer, by_number))
 }

@@ -20,6 +20,11 @@ use crate::store::{
     StoredSession,
 };
 
+/// How often it is looked whether the wall clock was set.
+const LOOKS_EVERY: Duration = Duration::from_secs(2);
+/// Clocks that are slowed or hurried to be right differ by less.
+const SET_BY: Duration = Duration::from_secs(5);
+
 /// Restored Sessions by their number, for their queues.
 pub(crate) type ByNumber = HashMap<SessionNumber, Arc<Entry>>;
 
@@ -287,6 +292,45 @@ impl Inner {
         let mut loaded = self.loaded.subscribe();
         // The sender lives as long as the broker.
         let _ = loaded.wait_for(|loaded| *loaded > number).await;
+    }
+
+    /// Sees that the wall clock was set while the broker runs, until the broker is gone: since when clients are away is told by it.
+    pub(crate) async fn run_clock(self: Arc<Self>) {
+        if self.journal.get().is_none() {
+            return;
+        }
+        let mut last = self.moment();
+        loop {
+            tokio::time::sleep(LOOKS_EVERY).await;
+            let now = self.moment();
+            // Where the clock would be, had nobody touched it.
+            let expected = last.to_wall(now.now);
+            let (by, is_ahead) = match now.wall.duration_since(expected) {
+                Ok(ahead) => (ahead, true),
+                Err(behind) => (behind.duration(), false),
+            };
+            if by >= SET_BY {
+                tracing::info!("the wall clock was set by {by:?}");
+                self.shift_away(by, is_ahead);
+            }
+            last = now;
+        }
+    }
+
+    fn shift_away(&self, by: Duration, is_ahead: bool) {
+        for entry in self.sessions.all() {
+            let mut state = entry.state.lock();
+            let Some(since) = state.away_since else {
+                continue;
+            };
+            let shifted = if is_ahead {
+                since.checked_add(by)
+            } else {
+                since.checked_sub(by)
+            };
+            state.away_since = Some(shifted.unwrap_or(since));
+            self.tell_session(&entry, &state);
+        }
     }
 
     /// Now, by both clocks.

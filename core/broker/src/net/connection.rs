@@ -215,7 +215,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
                 break;
             }
             // Nor is one that waits for a store which has to catch up.
-            if self.store_is_full(context) || self.is_resting(context) {
+            if self.store_is_full(context) {
+                // Who is not read from cannot be found silent.
+                self.last_packet = crate::now();
+                break;
+            }
+            if self.is_resting(context) {
                 break;
             }
             match self.poll_input(context) {

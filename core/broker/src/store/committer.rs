@@ -11,6 +11,9 @@ use super::{Change, Durability, Moment, Place, RestoredQueue, Store, StoreError,
 /// How often what the operating system has is brought to the disk.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 
+/// A store that has worked for so long has recovered.
+const RECOVERED_AFTER: Duration = Duration::from_secs(60);
+
 /// See the module.
 pub(crate) struct Committer {
     pub(crate) store: Box<dyn Store>,
@@ -20,6 +23,8 @@ pub(crate) struct Committer {
     /// Messages of the last batch that were not written, as they were done meanwhile; nor need it be written that they are.
     pub(crate) unwritten: HashSet<Place, ahash::RandomState>,
     pub(crate) hopes: Hopes,
+    /// When it failed last, and how long it rested then: a store that works for a moment and fails again has not recovered.
+    pub(crate) last_failure: Option<(Instant, Duration)>,
 }
 
 impl Committer {
@@ -90,7 +95,6 @@ impl Committer {
         }
         forget_what_came_and_went(&mut batch.changes, &done, &mut self.unwritten);
         let durability = batch.durability.max(Durability::Os);
-        let mut retry_after = self.retry_after;
         let mut has_failed = false;
         while !batch.changes.is_empty() {
             let moment = self.moment();
@@ -99,7 +103,7 @@ impl Committer {
             };
             has_failed = true;
             self.tell_failure(&error);
-            if !self.reopen(&mut retry_after) {
+            if !self.reopen() {
                 return false;
             }
         }
@@ -112,12 +116,11 @@ impl Committer {
     }
 
     fn sync(&mut self) {
-        let mut retry_after = self.retry_after;
         let mut has_failed = false;
         while let Err(error) = self.store.sync() {
             has_failed = true;
             self.tell_failure(&error);
-            if !self.reopen(&mut retry_after) {
+            if !self.reopen() {
                 return;
             }
         }
@@ -135,16 +138,21 @@ impl Committer {
     }
 
     /// Tries until it works; false if the broker ends before that.
-    fn reopen(&mut self, retry_after: &mut Duration) -> bool {
+    fn reopen(&mut self) -> bool {
+        let longest = self.retry_after * 10;
         loop {
+            let retry_after = match self.last_failure {
+                Some((at, rested)) if at.elapsed() < RECOVERED_AFTER => (rested * 2).min(longest),
+                _ => self.retry_after,
+            };
             if self.journal.is_closed() {
                 tracing::error!(
                     "store: does not work, and the broker ends; what was not acknowledged is not kept"
                 );
                 return false;
             }
-            self.journal.rest(*retry_after);
-            *retry_after = (*retry_after * 2).min(self.retry_after * 10);
+            self.journal.rest(retry_after);
+            self.last_failure = Some((Instant::now(), retry_after));
             // Clients that came and went meanwhile must not be remembered for as long as the store fails.
             self.journal.wake_all();
             match self.store.reopen() {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use hookmq_broker::settings::StorageSettings;
-use hookmq_broker::store::{Durability, WallClock};
+use hookmq_broker::store::{Durability, StoredSession, WallClock};
 use hookmq_broker::{Broker, BrokerSettings, DropReason};
 use hookmq_mqtt::packet::{Ack, Connect, Publish};
 use hookmq_mqtt::{Packet, PacketIdentifier, ProtocolVersion, QoS, ReasonCode, TopicFilter};
@@ -371,6 +371,35 @@ async fn expiry_and_will_delay_go_on_while_the_broker_does_not_run() {
     clock.jump(Duration::from_secs(3600));
     let _server = start(image, &told).await;
     until("both Sessions expired", || told.lines().len() >= 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_is_put_right_while_the_broker_runs_ends_no_session_at_the_next_start() {
+    let clock = Arc::new(Clock(Mutex::new(SystemTime::UNIX_EPOCH)));
+    let shelf = Shelf::of(Image::default());
+    let broker = Broker::with_clock(settings(), clock.clone()).store(shelf.store());
+    let server = Server {
+        handle: broker.start().await.expect("nothing to bind"),
+    };
+    away(&server, "r", "a", QoS::AtLeastOnce).await;
+    let years = Duration::from_secs(50 * 365 * 86_400);
+    clock.jump(years);
+    until("it is told anew", || {
+        let image = shelf.image();
+        let since = |session: &StoredSession| session.away_since;
+        image.sessions.values().filter_map(since).all(|since| {
+            since
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .is_ok_and(|since| since >= years)
+        })
+    })
+    .await;
+    let broker =
+        Broker::with_clock(settings(), clock.clone()).store(Shelf::of(shelf.image()).store());
+    let server = Server {
+        handle: broker.start().await.expect("nothing to bind"),
+    };
+    assert!(resumes(&server, staying(V5, "r")).await.1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -52,6 +52,16 @@ async fn serve(sources: Sources, config: Config, log: Log) -> ExitCode {
         };
     let mut broker = Broker::new(config.broker.clone());
     if let Some(storage) = &config.storage {
+        let durability = config.broker.storage.durability;
+        tracing::info!(
+            "store: {}, durability {durability:?}",
+            storage.path.display()
+        );
+        if storage.accept_data_loss {
+            tracing::warn!(
+                "store: accept_data_loss is meant for one start; take it out of the config"
+            );
+        }
         match open_store(storage).await {
             Ok(store) => broker = broker.store(store),
             Err(error) => {

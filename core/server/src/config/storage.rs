@@ -22,6 +22,9 @@ pub(super) const LEVELS: Choice<Durability> = Choice(&[
     ("disk", Durability::Disk),
 ]);
 
+/// A promise that nothing stands behind is refused.
+pub(super) const NOWHERE: &str = "nothing is kept without storage.path";
+
 /// A store only where a path says where.
 pub(super) fn read(section: &mut Section<'_>, folder: &Path) -> (Option<Storage>, StorageSettings) {
     let default = StorageSettings::default();
@@ -53,6 +56,9 @@ pub(super) fn read(section: &mut Section<'_>, folder: &Path) -> (Option<Storage>
             }
         }
     });
+    if path.is_none() && durability == Durability::Disk {
+        section.refuse_key("durability", NOWHERE.to_owned());
+    }
     let settings = StorageSettings {
         durability,
         maximum_waiting_bytes,
