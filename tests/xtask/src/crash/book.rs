@@ -85,6 +85,9 @@ struct Message {
 struct Took {
     name: String,
     qos: QoS,
+    /// It gives its subscription up and takes it again. What was published between, and is published again after a kill, comes to it late and
+    /// for the first time, which is as it should be.
+    changes: bool,
     /// By publisher.
     from: Vec<Seen>,
 }
@@ -108,6 +111,7 @@ impl Book {
         let took = |(name, qos): &(String, QoS)| Took {
             name: name.clone(),
             qos: *qos,
+            changes: false,
             from: vec![Seen::default(); publishers.len()],
         };
         Self {
@@ -120,6 +124,11 @@ impl Book {
             told: Vec::new(),
             counts: Counts::default(),
         }
+    }
+
+    /// This receiver gives its subscription up now and then.
+    pub(super) fn changes(&mut self, receiver: usize) {
+        self.receivers[receiver].changes = true;
     }
 
     /// How many publishers there are.
@@ -208,13 +217,14 @@ impl Book {
         let cycles = message.map_or((0, 0), |message| message.cycles);
         let expected = published.qos.min(self.receivers[receiver].qos);
         let end = published.first + published.messages.len() as u64;
+        let changes = self.receivers[receiver].changes;
         let seen = &mut self.receivers[receiver].from[name.publisher];
         let is_new = name.number >= seen.end || {
             // What was forgotten at a settlement had arrived.
             name.number >= published.first && !seen.numbers.contains(&name.number)
         };
         let newest = seen.end.saturating_sub(1);
-        let is_late = is_new && name.number < seen.end;
+        let is_late = is_new && name.number < seen.end && !changes;
         seen.end = seen.end.max(name.number + 1);
         seen.numbers.insert(name.number);
         if name.number >= end {

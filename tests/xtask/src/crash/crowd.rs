@@ -93,9 +93,15 @@ impl Crowd {
         if let Some(last) = clients.pop() {
             clients.push(last.publishing(BOTH, TWO));
         }
+        let mut book = Book::new(seed, &publishers, &receivers);
+        for (number, (.., habit)) in SUBSCRIBERS.iter().enumerate() {
+            if *habit == Habit::Changes {
+                book.changes(number);
+            }
+        }
         Self {
             clients,
-            book: Book::new(seed, &publishers, &receivers),
+            book,
             rng: Rng::with_seed(seed),
             granted: None,
         }
