@@ -189,7 +189,7 @@ impl Broker {
             tokio::spawn(Arc::clone(&inner).run_sweeps()),
             tokio::spawn(Arc::clone(&inner).watch_load()),
             tokio::spawn(Arc::clone(&inner).run_reauthorizations()),
-            tokio::spawn(Arc::clone(&inner).run_clock()),
+            tokio::spawn(Arc::clone(&inner).run_clock(inner.moment())),
         ];
         let running = Running {
             addresses,

@@ -295,11 +295,11 @@ impl Inner {
     }
 
     /// Sees that the wall clock was set while the broker runs, until the broker is gone: since when clients are away is told by it.
-    pub(crate) async fn run_clock(self: Arc<Self>) {
+    pub(crate) async fn run_clock(self: Arc<Self>, since: Moment) {
         if self.journal.get().is_none() {
             return;
         }
-        let mut last = self.moment();
+        let mut last = since;
         loop {
             tokio::time::sleep(LOOKS_EVERY).await;
             let now = self.moment();
