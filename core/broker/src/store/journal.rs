@@ -68,7 +68,7 @@ struct Waiting {
 impl Open {
     /// Whether the batch that ripens has waited long enough: for all but a few, who may be far away.
     fn is_ripe(&self) -> bool {
-        self.n_unripe <= self.done.len() / 8
+        self.n_unripe <= self.done.len() / 64
     }
 
     /// Notes that a message is done; true if its batch need not wait for others.
