@@ -317,7 +317,7 @@ enum {
     hookmq_field_timestamp = 64,
     /* Subscriptions of the Session. */
     hookmq_field_subscriptions = 65,
-    /* Messages, oldest first. */
+    /* Messages, oldest first; those of an answer are added to what is there. */
     hookmq_field_messages = 66,
     hookmq_field_count
 };

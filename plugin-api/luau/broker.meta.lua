@@ -159,7 +159,7 @@
 ---@field reason_code? broker.ReasonCode MQTT 5 Reason Code of the packet or event.
 ---@field reason_string? string|broker.None Reason String.
 ---@field subscriptions? broker.SubscriptionRecord[] Subscriptions of the Session.
----@field messages? broker.MessageRecord[] Messages, oldest first.
+---@field messages? broker.MessageRecord[] Messages, oldest first; those of an answer are added to what is there.
 
 ---What broker.accept takes.
 ---@class broker.Acceptance: broker.Changes, broker.Keep

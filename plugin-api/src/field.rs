@@ -118,7 +118,7 @@ fields! {
     Sequence sequence Integer always "Counts the notices about one client that this plugin is told, from 1; a gap means that some were lost to a full queue. Notices about the broker count for themselves.";
     Timestamp timestamp Integer always "Milliseconds since 1970-01-01 UTC.";
     Subscriptions subscriptions Records always "Subscriptions of the Session." [TopicFilter Qos NoLocal RetainAsPublished RetainHandling SubscriptionIdentifier];
-    Messages messages Records always "Messages, oldest first." [Topic Payload Qos Retain PayloadFormat MessageExpiryInterval ContentType ResponseTopic CorrelationData UserProperties SenderClientId];
+    Messages messages Records always "Messages, oldest first; those of an answer are added to what is there." [Topic Payload Qos Retain PayloadFormat MessageExpiryInterval ContentType ResponseTopic CorrelationData UserProperties SenderClientId];
 }
 
 impl Field {

@@ -366,7 +366,7 @@ fn meta<T>(
     let name = || Kind::Meta.describe(key);
     let value = engine
         .get(Kind::Meta, key)?
-        .ok_or_else(|| format!("{}: it is missing", name()))?;
+        .ok_or_else(|| format!("{}: {}", name(), tables::MISSING))?;
     let mut fields =
         record::open(Kind::Meta as u8, key, &value).map_err(|why| format!("{}: {why}", name()))?;
     read(&mut fields).map_err(|why| format!("{}: {why}", name()))

@@ -119,6 +119,10 @@ fn checksum_of(path: &Path) -> io::Result<u128> {
     }
 }
 
+/// What to do about a part that is gone and cannot be done without.
+pub(crate) const MISSING: &str =
+    "it is missing; restore the folder from a backup, or move it away to begin anew";
+
 fn damaged(path: &Path) -> StoreError {
     failed(
         path,
@@ -128,7 +132,7 @@ fn damaged(path: &Path) -> StoreError {
 
 fn explain(error: &io::Error) -> String {
     if error.kind() == io::ErrorKind::NotFound {
-        "it is missing; restore the folder from a backup, or move it away to begin anew".to_owned()
+        MISSING.to_owned()
     } else {
         error.to_string()
     }

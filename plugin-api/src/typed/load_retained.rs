@@ -84,7 +84,7 @@ impl LoadRetainedAnswer {
         Self(Answer::PASS)
     }
 
-    /// Changes `messages`. Messages, oldest first.
+    /// Changes `messages`. Messages, oldest first; those of an answer are added to what is there.
     pub fn messages(self, value: impl IntoIterator<Item = MessageRecord>) -> Self {
         self.with(Field::Messages, view::owned_records(value))
     }

@@ -153,7 +153,7 @@ impl PrepareSessionAnswer {
         self.with(Field::Subscriptions, view::owned_records(value))
     }
 
-    /// Changes `messages`. Messages, oldest first.
+    /// Changes `messages`. Messages, oldest first; those of an answer are added to what is there.
     pub fn messages(self, value: impl IntoIterator<Item = MessageRecord>) -> Self {
         self.with(Field::Messages, view::owned_records(value))
     }

@@ -59,7 +59,7 @@ impl From<SubscriptionRecord> for Record {
     }
 }
 
-/// One entry of `messages`: messages, oldest first.
+/// One entry of `messages`: messages, oldest first; those of an answer are added to what is there.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MessageRecord {
     /// Topic Name.

@@ -11,6 +11,7 @@ mod broker;
 mod check;
 mod clauses;
 mod crash;
+mod flaws;
 mod foreign;
 mod fuzz;
 mod generate;

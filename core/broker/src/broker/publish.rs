@@ -3,24 +3,26 @@
 //! decode and session (steps 1 to 3) lie before it, the acknowledgement (steps 10 and 11) behind it. Clients' messages, wills,
 //! plugins' and the embedding program's all take this way; [`Source`] says which.
 
+mod offering;
+mod retaining;
+
 use std::sync::Arc;
 use std::time::Instant;
 
 use hookmq_mqtt::packet::AckProperties;
-use hookmq_mqtt::{ClientId, PacketType, Publish, QoS, ReasonCode, TopicName};
-use hookmq_plugin_api::{Field, Hook, Value};
+use hookmq_mqtt::{ClientId, PacketType, Publish, QoS, ReasonCode};
+use hookmq_plugin_api::Hook;
 
 use super::route::{Found, Route};
 use super::sessions::Subscription;
-use super::{Inner, Touched, Turn, reason_of};
+use super::{Inner, Turn, reason_of};
 use crate::delivery::{Delivery, Identifiers};
-use crate::event::message::{MessageDraft, Origin, PublishAnswer, Receiver};
+use crate::event::message::{MessageDraft, Origin, PublishAnswer};
 use crate::hook::{Chain, Decision, Explained, Scope};
-use crate::message::{Message, Source};
 use crate::offer::Offer;
-use crate::router::{Group, MatchCache, Matches, Readiness};
+use crate::router::{MatchCache, Matches};
 use crate::session::SessionRef;
-use crate::session::sending::{DropReason, Offered};
+use crate::session::sending::DropReason;
 use crate::store::group::Promise;
 
 /// What the publisher is told.
@@ -395,290 +397,6 @@ impl Inner {
         matches.clear();
         routes.insert(generation, topic, Arc::clone(&route));
         Ok(Found::New(route))
-    }
-
-    fn offer_to_group(
-        &self,
-        ears: impl Ears,
-        touched: &mut Touched,
-        group: &Group<SessionRef, Subscription>,
-        offer: &Offer<'_>,
-        routed: &mut Routed,
-    ) {
-        let publisher = offer.sender().map_or(0, |client_id| self.hash(client_id));
-        let chosen = group.choose(self.shared_strategy, publisher, |session, subscription| {
-            if session.0.is_connected() {
-                Readiness::Now
-            } else if offer.publish.qos.min(subscription.options.qos) == QoS::AtMostOnce
-                && !self.session_settings.queue_qos0_offline
-            {
-                Readiness::Never
-            } else {
-                Readiness::Later
-            }
-        });
-        let Some((session, subscription)) = chosen else {
-            return;
-        };
-        let delivery = Delivery {
-            qos: offer.publish.qos.min(subscription.options.qos),
-            retain: offer.publish.retain && subscription.options.retain_as_published,
-            identifiers: subscription.identifier.into_iter().collect(),
-        };
-        self.offer(ears, touched, &session, offer, delivery, routed);
-    }
-
-    /// Step 9 for one receiver: `intercept_enqueue`, then into its outbox or queue.
-    #[inline]
-    fn offer(
-        &self,
-        ears: impl Ears,
-        touched: &mut Touched,
-        to: &SessionRef,
-        offer: &Offer<'_>,
-        delivery: Delivery,
-        routed: &mut Routed,
-    ) {
-        routed.n_matched += 1;
-        match ears.hearing(Hook::InterceptEnqueue) {
-            Some(chain) => self.offer_asked(chain, touched, to, offer, delivery, routed),
-            None => self.enqueue(ears, touched, to, offer, delivery, routed),
-        }
-    }
-
-    /// The same with plugins to be asked; apart, so that a message without them does not pay for the room that it needs.
-    #[inline(never)]
-    fn offer_asked(
-        &self,
-        chain: &Chain,
-        touched: &mut Touched,
-        to: &SessionRef,
-        offer: &Offer<'_>,
-        delivery: Delivery,
-        routed: &mut Routed,
-    ) {
-        let client = to.0.client();
-        let receiver = Receiver {
-            client_id: to.0.client_id(),
-            username: client
-                .as_ref()
-                .and_then(|client| client.username.as_deref()),
-        };
-        let origin = Origin {
-            client: None,
-            source: offer.source(),
-        };
-        let mut copy = *offer.publish;
-        (copy.qos, copy.retain) = (delivery.qos, delivery.retain);
-        let mut draft = MessageDraft::new(
-            Hook::InterceptEnqueue,
-            origin,
-            &copy,
-            &self.session_settings,
-        )
-        .sent_by(offer.sender())
-        .for_receiver(receiver);
-        let scope = Scope {
-            client_id: to.0.client_id(),
-            listener: client.as_ref().map_or("", |client| &client.listener),
-            topic: Some(copy.topic),
-            qos: Some(copy.qos as u8),
-            size: Some(copy.payload.len()),
-        };
-        match chain.filter(Hook::InterceptEnqueue, &scope, &mut draft) {
-            Decision::Pass | Decision::Accept | Decision::Consume(_) => {}
-            Decision::Drop(explained) | Decision::Deny(explained) => {
-                routed.n_filtered += 1;
-                self.notify_dropped(
-                    &copy,
-                    offer.source(),
-                    offer.sender(),
-                    Some(to),
-                    DropReason::Plugin,
-                    Some(&explained),
-                );
-                return;
-            }
-            Decision::Disconnect(explained) => {
-                routed.n_filtered += 1;
-                self.notify_dropped(
-                    &copy,
-                    offer.source(),
-                    offer.sender(),
-                    Some(to),
-                    DropReason::Plugin,
-                    Some(&explained),
-                );
-                routed.disconnect = Some(explained);
-                return;
-            }
-        }
-        if draft.is_changed() {
-            let publish = draft.publish();
-            let delivery = Delivery {
-                qos: publish.qos.min(delivery.qos),
-                ..delivery
-            };
-            let Ok(topic) = TopicName::parse(publish.topic) else {
-                return;
-            };
-            let own = Offer::instead(offer, &publish, &topic);
-            self.enqueue(chain, touched, to, &own, delivery, routed);
-            return;
-        }
-        self.enqueue(chain, touched, to, offer, delivery, routed);
-    }
-
-    /// Hands one receiver's copy to its Session and tells what became of it.
-    #[inline(never)]
-    fn enqueue(
-        &self,
-        ears: impl Ears,
-        touched: &mut Touched,
-        to: &SessionRef,
-        offer: &Offer<'_>,
-        delivery: Delivery,
-        routed: &mut Routed,
-    ) {
-        let offered = to.0.sending().offer(offer, delivery);
-        let dropped = match &offered {
-            Offered::Sent => {
-                routed.n_taken += 1;
-                touched.touch(to);
-                None
-            }
-            Offered::Queued => {
-                routed.n_taken += 1;
-                // A message that waits for the connection's task (a hold, a full outbox) needs it to look.
-                touched.touch(to);
-                None
-            }
-            Offered::Overwrote(_) => {
-                routed.n_taken += 1;
-                None
-            }
-            Offered::Dropped(reason) => Some(*reason),
-            Offered::Overflowed => {
-                self.disconnect_overflowed(to);
-                Some(DropReason::QueueFull)
-            }
-        };
-        if ears.hearing(Hook::MessageEnqueued).is_some() {
-            self.notify_enqueued(to, offer, dropped);
-        }
-        if let Some(reason) = dropped {
-            self.notify_dropped(
-                offer.publish,
-                offer.source(),
-                offer.sender(),
-                Some(to),
-                reason,
-                None,
-            );
-        }
-        if let Offered::Overwrote(oldest) = offered {
-            for waiting in oldest {
-                self.notify_overwritten(to, &waiting, offer.now);
-            }
-        }
-    }
-
-    /// The queue of a client that is there is full, and the operator wants it to go then.
-    #[cold]
-    fn disconnect_overflowed(&self, to: &SessionRef) {
-        let client_id = to.0.client_id();
-        let why = "its queue is full";
-        if self.disconnect_client(client_id, ReasonCode::QuotaExceeded, Some(why)) {
-            tracing::debug!(%client_id, why, "disconnected");
-        }
-    }
-
-    #[inline(never)]
-    fn notify_enqueued(&self, to: &SessionRef, offer: &Offer<'_>, dropped: Option<DropReason>) {
-        let reason = dropped
-            .map(|reason| Value::Text(reason.name()))
-            .unwrap_or(Value::Nil);
-        let more = [
-            (Field::Dropped, Value::Bool(dropped.is_some())),
-            (Field::Reason, reason),
-        ];
-        self.notify_message(
-            Hook::MessageEnqueued,
-            offer.publish,
-            offer.source(),
-            offer.sender(),
-            Some(to),
-            &more,
-        );
-    }
-
-    /// Step 7 [MQTT-3.3.1-5, MQTT-3.3.1-6].
-    fn retain(&self, offer: &Offer<'_>) -> Result<(), ReasonCode> {
-        let topic = offer.publish.topic;
-        let change = if offer.publish.payload.is_empty() {
-            let cleared = self.retained.clear_if(topic, |_| {
-                offer.wait_for(self.tell_cleared(&offer.message().topic, offer.durability()));
-                true
-            });
-            match cleared {
-                Some(_) => "removed",
-                None => return Ok(()),
-            }
-        } else {
-            let message = Arc::clone(offer.message());
-            let size = message.size();
-            let told = Arc::clone(&message);
-            let tell = || offer.wait_for(self.tell_retained(told, offer.durability()));
-            match self.retained.set_and(topic, message, size, tell) {
-                Ok(Some(_)) => "replaced",
-                Ok(None) => "set",
-                Err(full) => {
-                    tracing::warn!(topic, %full, "a message was not retained");
-                    return Err(ReasonCode::QuotaExceeded);
-                }
-            }
-        };
-        if self.hooks.listens(Hook::RetainedChanged) {
-            let more = [(Field::Change, Value::Text(change))];
-            self.notify_message(
-                Hook::RetainedChanged,
-                offer.publish,
-                offer.source(),
-                offer.sender(),
-                None,
-                &more,
-            );
-        }
-        Ok(())
-    }
-
-    /// Hands a retained message to a new subscription [MQTT-3.3.1-8].
-    pub(crate) fn offer_retained(
-        &self,
-        chain: &Chain,
-        turn: &mut Turn,
-        to: &SessionRef,
-        message: &Arc<Message>,
-        subscription: Subscription,
-        now: Instant,
-    ) {
-        let publish = message.as_publish(now);
-        let mut offer = Offer::of(message, &publish, now);
-        offer.set_source(Source::Retained);
-        offer.set_durability(self.durability_of(&message.topic), false);
-        let delivery = Delivery {
-            qos: message.qos.min(subscription.options.qos),
-            retain: true,
-            identifiers: subscription.identifier.into_iter().collect(),
-        };
-        self.offer(
-            chain,
-            &mut turn.touched,
-            to,
-            &offer,
-            delivery,
-            &mut Routed::default(),
-        );
     }
 }
 

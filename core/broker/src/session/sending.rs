@@ -3,6 +3,8 @@
 //! Publishers deliver into it under its lock, encoding straight into the outbox; the connection's task takes the outbox and writes
 //! it. Serves step 9 of the path of a PUBLISH.
 
+mod keeping;
+
 use std::collections::VecDeque;
 use std::num::NonZeroU16;
 use std::sync::Arc;
@@ -14,7 +16,7 @@ use hookmq_mqtt::{PacketIdentifier, ProtocolVersion, QoS, ReasonCode, codec};
 
 use super::alias::{OutboundAliases, Sent};
 use super::budget::{Budget, Holding};
-use super::inflight::{Awaits, Inflight, Slot};
+use super::inflight::{Awaits, Inflight};
 use super::outbox::Outbox;
 use super::pending::{Pending, Push, Waiting};
 use super::settings::{QueueFull, SessionSettings};
@@ -23,7 +25,7 @@ use crate::message::Message;
 use crate::offer::{Joins, Offer};
 use crate::store::journal::Ticket;
 use crate::store::ledger::Ledger;
-use crate::store::{self, Durability, Place};
+use crate::store::{self};
 
 /// What a Topic Alias beside its Topic Name adds at most: the property, and a byte more for each of two lengths.
 const ALIAS_BYTES: usize = 5;
@@ -289,27 +291,11 @@ impl Sending {
         self.send_waiting(changed, now, lost);
     }
 
-    /// A message that was taken with [`Sending::next_held`] is not sent at all.
-    pub(crate) fn forget(&self, waiting: &Waiting) {
-        if let (Some(ledger), Some(kept)) = (&self.ledger, &waiting.kept) {
-            ledger.done(kept.place, &waiting.message, false);
-        }
-    }
-
     /// Gives what may go out in exchange for an empty buffer; true if there is something to write.
     pub(crate) fn take_outbox(&mut self, into: &mut BytesMut) -> bool {
         let ledger = self.ledger.as_ref();
         let committed = || ledger.map_or(Ticket::NONE, |ledger| ledger.journal.committed());
         self.outbox.take(committed, into)
-    }
-
-    /// Whether something can move on only when the store has come further.
-    pub(crate) fn waits_for_store(&self) -> bool {
-        self.outbox.is_held()
-            || self
-                .pending
-                .front()
-                .is_some_and(|front| !self.is_stored(front))
     }
 
     /// PUBACK: the message that is done now. `None` for an identifier that waits for none.
@@ -512,131 +498,12 @@ impl Sending {
         Offered::Sent
     }
 
-    /// A message stands in the outbox from `place` on. With QoS 2 the store must know its identifier before the receiver does: a second
-    /// copy under another one would be a second message.
-    fn sent(
-        &mut self,
-        place: usize,
-        identifier: PacketIdentifier,
-        message: Arc<Message>,
-        delivery: Delivery,
-        kept: Option<Place>,
-    ) {
-        let mut slot = Slot::new(message, delivery, kept);
-        if let (Some(ledger), Some(kept), Awaits::PubRec) = (&self.ledger, kept, slot.awaits) {
-            let ticket = ledger.sent(kept, store::Sent::Publish(identifier));
-            self.outbox.hold(place, ticket);
-            slot.is_told = true;
-        }
-        self.inflight.push(slot);
-    }
-
-    /// Whether the store must have a message before this receiver gets it.
-    fn must_be_stored_first(&self, offer: &Offer<'_>) -> bool {
-        offer.is_grouped() && self.ledger.is_some() && offer.durability() != Durability::None
-    }
-
-    /// Whether a waiting message may be sent as far as the store is concerned.
-    fn is_stored(&self, waiting: &Waiting) -> bool {
-        let gate = waiting.kept.as_ref().and_then(|kept| kept.gate.as_ref());
-        match (&self.ledger, gate) {
-            (Some(ledger), Some(gate)) => gate.is_passed(&ledger.journal),
-            _ => true,
-        }
-    }
-
     /// Takes an acknowledged message out.
     fn finish(&mut self, identifier: PacketIdentifier) -> Option<Arc<Message>> {
         let slot = self.inflight.remove(identifier)?;
         self.count_held();
         self.done(&slot);
         Some(slot.message)
-    }
-
-    fn done(&self, slot: &Slot) {
-        if let (Some(ledger), Some(place)) = (&self.ledger, slot.kept) {
-            ledger.done(place, &slot.message, slot.is_told);
-        }
-    }
-
-    /// Tells the store what is under way, so that it is sent again under the same identifier even if the broker ends before the client
-    /// is back [MQTT-4.4.0-1].
-    fn tell_sent(&mut self) {
-        let Some(ledger) = &self.ledger else { return };
-        for (identifier, slot) in self.inflight.iter_mut() {
-            if let (Some(place), false) = (slot.kept, slot.is_told) {
-                slot.is_told = true;
-                ledger.sent(place, store::Sent::Publish(identifier));
-            }
-        }
-    }
-
-    /// From here on the Session survives the broker; what it holds is told.
-    pub(crate) fn survive(&mut self, ledger: &Arc<Ledger>) {
-        self.ledger = Some(ledger.clone());
-        let mut changes = Vec::new();
-        for (identifier, slot) in self.inflight.iter_mut() {
-            let place = ledger.journal.place(false);
-            changes.push(ledger.queued(place, &slot.message, &slot.delivery));
-            let sent = match slot.awaits {
-                Awaits::PubComp => store::Sent::PubRel(identifier),
-                Awaits::PubAck | Awaits::PubRec => store::Sent::Publish(identifier),
-            };
-            changes.push(store::Change::Sent(ledger.session, place, sent));
-            (slot.kept, slot.is_told) = (Some(place), true);
-        }
-        for waiting in self.pending.iter_mut() {
-            if waiting.delivery.qos != QoS::AtMostOnce {
-                let place = ledger.journal.place(false);
-                changes.push(ledger.queued(place, &waiting.message, &waiting.delivery));
-                waiting.kept = Some(crate::offer::Kept { place, gate: None });
-            }
-        }
-        ledger.journal.push_all(changes, ledger.durability());
-    }
-
-    /// A restored Session's line to the journal; its queue comes with [`Sending::restore`].
-    pub(crate) fn set_ledger(&mut self, ledger: Arc<Ledger>) {
-        self.ledger = Some(ledger);
-    }
-
-    /// Puts stored messages before what came since the start.
-    pub(crate) fn restore(&mut self, messages: Vec<store::RestoredMessage>) {
-        // Of those whose sending the store was not told the first may have been sent: their receiver is warned with DUP.
-        let mut maybe_sent = usize::from(self.settings.maximum_inflight);
-        let mut waiting = Vec::with_capacity(messages.len());
-        let mut named = Vec::new();
-        for restored in messages {
-            let store::RestoredMessage {
-                place,
-                message,
-                delivery,
-                sent,
-            } = restored;
-            let (identifier, awaits) = match sent {
-                Some(store::Sent::Publish(identifier)) if delivery.qos == QoS::ExactlyOnce => {
-                    (identifier, Awaits::PubRec)
-                }
-                Some(store::Sent::Publish(identifier)) => (identifier, Awaits::PubAck),
-                Some(store::Sent::PubRel(identifier)) => (identifier, Awaits::PubComp),
-                None => {
-                    let dup = delivery.qos == QoS::AtLeastOnce && maybe_sent > 0;
-                    maybe_sent = maybe_sent.saturating_sub(1);
-                    waiting.push(Waiting {
-                        kept: Some(crate::offer::Kept { place, gate: None }),
-                        dup,
-                        ..Waiting::new(message, delivery)
-                    });
-                    continue;
-                }
-            };
-            let mut slot = Slot::new(message, delivery, Some(place));
-            (slot.awaits, slot.is_told) = (awaits, true);
-            named.push((identifier, slot));
-        }
-        self.inflight.restore(named);
-        self.pending.restore(waiting);
-        self.count_held();
     }
 
     /// Encodes into the outbox, for QoS 1 and 2 with identifier and DUP; false if it is too large for the client.

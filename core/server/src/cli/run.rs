@@ -51,6 +51,15 @@ async fn serve(sources: Sources, config: Config, log: Log) -> ExitCode {
             }
         };
     let mut broker = Broker::new(config.broker.clone());
+    let host = |name: &str, grants| broker.host(name, grants);
+    let generation = match Generation::load(&config, &Generation::default(), &host) {
+        Ok(generation) => generation,
+        Err(flaws) => return super::refuse(flaws),
+    };
+    for registration in generation.registrations() {
+        broker = broker.plugin(registration);
+    }
+    // After the plugins: a start that fails on one of them makes no store.
     if let Some(storage) = &config.storage {
         let durability = config.broker.storage.durability;
         tracing::info!(
@@ -65,18 +74,10 @@ async fn serve(sources: Sources, config: Config, log: Log) -> ExitCode {
         match open_store(storage).await {
             Ok(store) => broker = broker.store(store),
             Err(error) => {
-                tracing::error!("store: {error}");
+                tracing::error!("storage.path: {error}");
                 return ExitCode::from(EXIT_FAILED);
             }
         }
-    }
-    let host = |name: &str, grants| broker.host(name, grants);
-    let generation = match Generation::load(&config, &Generation::default(), &host) {
-        Ok(generation) => generation,
-        Err(flaws) => return super::refuse(flaws),
-    };
-    for registration in generation.registrations() {
-        broker = broker.plugin(registration);
     }
     let handle = match broker.start().await {
         Ok(handle) => handle,

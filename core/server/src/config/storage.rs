@@ -43,9 +43,9 @@ pub(super) fn read(section: &mut Section<'_>, folder: &Path) -> (Option<Storage>
     );
     let topics = section.list("topic", |rule| {
         let filter = rule.required("filter", &Text);
-        let durability = rule.get("durability", &LEVELS, durability);
+        let durability = rule.required("durability", &LEVELS);
         match TopicFilter::parse(&filter?) {
-            Ok(filter) if !filter.is_shared() => Some((filter, durability)),
+            Ok(filter) if !filter.is_shared() => Some((filter, durability?)),
             Ok(_) => {
                 rule.refuse_key("filter", "a rule has no Share Name".to_owned());
                 None

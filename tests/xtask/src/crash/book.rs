@@ -8,9 +8,7 @@ use std::fmt;
 use hookmq_mqtt::QoS;
 
 use super::content::{Kind, Name, kept_topic};
-
-/// Flaws that are told word for word; the rest is only counted.
-const TOLD: usize = 25;
+use crate::flaws::Flaws;
 
 /// A point in the order of all that happens.
 pub(super) type Tick = u64;
@@ -44,8 +42,7 @@ pub(super) struct Book {
     pub(super) cycle: usize,
     publishers: Vec<Published>,
     receivers: Vec<Took>,
-    flaws: BTreeMap<Flaw, u64>,
-    told: Vec<String>,
+    pub(super) flaws: Flaws<Flaw>,
     pub(super) counts: Counts,
 }
 
@@ -120,8 +117,7 @@ impl Book {
             cycle: 0,
             publishers: publishers.iter().map(published).collect(),
             receivers: receivers.iter().map(took).collect(),
-            flaws: BTreeMap::new(),
-            told: Vec::new(),
+            flaws: Flaws::default(),
             counts: Counts::default(),
         }
     }
@@ -299,12 +295,12 @@ impl Book {
             receiver.from[publisher].numbers.extend(&numbers);
             let newest = receiver.from[publisher].end.saturating_sub(1);
             let words = format!(
-                "{} never got {} of publisher {publisher} ({qos:?}; sent in start {sent}, acknowledged in {acknowledged}; newest that came: {newest})",
+                "[start {}] {} never got {} of publisher {publisher} ({qos:?}; sent in start {sent}, acknowledged in {acknowledged}; newest that came: {newest})",
+                self.cycle,
                 receiver.name,
                 ranges(&numbers)
             );
-            *self.flaws.entry(Flaw::Lost).or_default() += numbers.len() as u64 - 1;
-            self.flaw(Flaw::Lost, words);
+            self.flaws.add_many(Flaw::Lost, numbers.len() as u64, words);
         }
     }
 
@@ -370,31 +366,8 @@ impl Book {
 
     /// Writes down a flaw.
     pub(super) fn flaw(&mut self, flaw: Flaw, words: impl fmt::Display) {
-        *self.flaws.entry(flaw).or_default() += 1;
-        if self.told.len() < TOLD {
-            self.told
-                .push(format!("[start {}] {flaw:?}: {words}", self.cycle));
-        }
-    }
-
-    /// How many of that flaw there were.
-    pub(super) fn n(&self, flaw: Flaw) -> u64 {
-        self.flaws.get(&flaw).copied().unwrap_or_default()
-    }
-
-    /// How many flaws there were.
-    pub(super) fn n_flaws(&self) -> u64 {
-        self.flaws.values().sum()
-    }
-
-    /// The flaws, as far as they are told.
-    pub(super) fn told(&self) -> String {
-        let kinds: Vec<String> = self
-            .flaws
-            .iter()
-            .map(|(flaw, n)| format!("{flaw:?} {n}"))
-            .collect();
-        format!("{}\n{}", self.told.join("\n"), kinds.join(", "))
+        self.flaws
+            .add(flaw, format_args!("[start {}] {words}", self.cycle));
     }
 }
 
@@ -454,7 +427,10 @@ mod tests {
         let now = book.now();
         assert!(!book.is_owed(0, 0, now), "subscribed afterwards");
         book.lose(0, 0, 0);
-        assert_eq!((book.n(Flaw::Lost), book.is_owed(0, 0, 0)), (1, false));
+        assert_eq!(
+            (book.flaws.n(Flaw::Lost), book.is_owed(0, 0, 0)),
+            (1, false)
+        );
         let third = book.sends(0);
         assert!(!book.is_owed(0, 0, 0), "not acknowledged: {third}");
     }
@@ -465,17 +441,21 @@ mod tests {
         let (first, second) = (book.sends(0), book.sends(0));
         arrives(&mut book, 0, second, TWO);
         arrives(&mut book, 0, first, TWO);
-        assert_eq!(book.n(Flaw::Order), 1);
+        assert_eq!(book.flaws.n(Flaw::Order), 1);
         arrives(&mut book, 0, first, TWO);
-        assert_eq!((book.n(Flaw::Twice), book.n_flaws()), (1, 2));
+        assert_eq!((book.flaws.n(Flaw::Twice), book.flaws.n_all()), (1, 2));
         arrives(&mut book, 1, first, QoS::AtLeastOnce);
         arrives(&mut book, 1, first, QoS::AtLeastOnce);
-        assert_eq!((book.counts.redelivered, book.n_flaws()), (1, 2));
+        assert_eq!((book.counts.redelivered, book.flaws.n_all()), (1, 2));
         book.delivers(1, "load/0/0", b"what", QoS::AtLeastOnce, None);
-        assert_eq!(book.n(Flaw::Garbage), 1);
+        assert_eq!(book.flaws.n(Flaw::Garbage), 1);
         book.settle();
         arrives(&mut book, 0, second, TWO);
-        assert_eq!(book.n(Flaw::Twice), 2, "forgotten, yet it had arrived");
+        assert_eq!(
+            book.flaws.n(Flaw::Twice),
+            2,
+            "forgotten, yet it had arrived"
+        );
     }
 
     #[test]

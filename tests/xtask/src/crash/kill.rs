@@ -190,8 +190,8 @@ pub(super) fn drive(
         bar.set_message(format!(
             "{} acknowledged, {} lost, {} flaws",
             counts.acknowledged,
-            crowd.book.n(Flaw::Lost),
-            crowd.book.n_flaws()
+            crowd.book.flaws.n(Flaw::Lost),
+            crowd.book.flaws.n_all()
         ));
         if n_kills.is_multiple_of(SETTLE_EVERY) || n_kills == kills {
             crowd.book.cycle += 1;
@@ -210,9 +210,9 @@ pub(super) fn drive(
         kills: n_kills,
         stops: n_stops,
         counts: crowd.book.counts,
-        lost: crowd.book.n(Flaw::Lost),
-        flaws: crowd.book.n_flaws(),
-        told: crowd.book.told(),
+        lost: crowd.book.flaws.n(Flaw::Lost),
+        flaws: crowd.book.flaws.n_all(),
+        told: crowd.book.flaws.to_string(),
         recoveries,
         took: began.elapsed(),
     })

@@ -88,9 +88,9 @@ impl Keeper {
             match event {
                 Event::Ended => {
                     let words = "the broker ended the keeper's connection";
-                    ground.ledger.flaw(Flaw::Protocol, words);
+                    ground.ledger.flaws.add(Flaw::Protocol, words);
                 }
-                Event::Broken(words) => ground.ledger.flaw(Flaw::Protocol, words),
+                Event::Broken(words) => ground.ledger.flaws.add(Flaw::Protocol, words),
                 _ => {}
             }
         }
@@ -189,21 +189,24 @@ impl Keeper {
                     let number = number.and_then(|number| number.parse().ok());
                     if !message.retain || number.is_none() {
                         let words = format!("read {message:?}");
-                        ground.ledger.flaw(Flaw::Retained, words);
+                        ground.ledger.flaws.add(Flaw::Retained, words);
                     }
                     let before = reader.got.insert(message.topic, number.unwrap_or(0));
                     if before.is_some() {
-                        ground.ledger.flaw(Flaw::Retained, "a topic was read twice");
+                        ground
+                            .ledger
+                            .flaws
+                            .add(Flaw::Retained, "a topic was read twice");
                     }
                     ground.ledger.counts.retained_read += 1;
                 }
                 Event::Ended => {
                     let words = "the broker ended the reader's connection";
-                    ground.ledger.flaw(Flaw::Protocol, words);
+                    ground.ledger.flaws.add(Flaw::Protocol, words);
                     self.reader = None;
                     return Ok(());
                 }
-                Event::Broken(words) => ground.ledger.flaw(Flaw::Protocol, words),
+                Event::Broken(words) => ground.ledger.flaws.add(Flaw::Protocol, words),
                 Event::Acknowledged { .. } | Event::Answered { .. } => {}
             }
         }
@@ -236,12 +239,12 @@ fn judge(kept: &BTreeMap<String, Kept>, reader: &Reader, ground: &mut Ground) {
             None if may_be_gone => ground.ledger.counts.messages_expired += 1,
             found => {
                 let words = format!("{topic} has {found:?}, not {}", kept.number);
-                ground.ledger.flaw(Flaw::Retained, words);
+                ground.ledger.flaws.add(Flaw::Retained, words);
             }
         }
     }
     for topic in reader.got.keys().filter(|topic| !kept.contains_key(*topic)) {
         let words = format!("{topic} was cleared, or has expired");
-        ground.ledger.flaw(Flaw::Retained, words);
+        ground.ledger.flaws.add(Flaw::Retained, words);
     }
 }

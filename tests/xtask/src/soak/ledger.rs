@@ -3,16 +3,15 @@
 //! It holds what is under way and nothing that has arrived: messages of one publisher arrive in their order, so a number at or below the
 //! newest one that is owed no more has been there before. What it holds is bounded by the rate and by how long anybody is away.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::fmt;
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use hookmq_mqtt::QoS;
 
+use crate::flaws::Flaws;
+
 /// A message that a connected receiver has not got this long after its acknowledgement counts as lost, until it comes after all.
 pub(super) const PATIENCE: Duration = Duration::from_secs(45);
-/// Flaws that are told word for word; the rest is only counted.
-const TOLD: usize = 25;
 
 /// A way to break the promise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,9 +70,7 @@ pub(super) struct Counts {
 pub(super) struct Ledger {
     publishers: Vec<Published>,
     receivers: Vec<Receiver>,
-    flaws: BTreeMap<Flaw, u64>,
-    told: Vec<String>,
-    n_shown: usize,
+    pub(super) flaws: Flaws<Flaw>,
     pub(super) counts: Counts,
 }
 
@@ -121,9 +118,7 @@ impl Ledger {
         Self {
             publishers: publishers.iter().map(published).collect(),
             receivers: receivers.iter().map(receiver).collect(),
-            flaws: BTreeMap::new(),
-            told: Vec::new(),
-            n_shown: 0,
+            flaws: Flaws::default(),
             counts: Counts::default(),
         }
     }
@@ -166,7 +161,9 @@ impl Ledger {
     /// A message has come, anew by the rules of its QoS.
     pub(super) fn delivers(&mut self, receiver: usize, publisher: usize, number: u64, qos: QoS) {
         let Some(published) = self.publishers.get(publisher) else {
-            return self.flaw(Flaw::Garbage, format!("from a publisher {publisher}"));
+            return self
+                .flaws
+                .add(Flaw::Garbage, format!("from a publisher {publisher}"));
         };
         let (sent_qos, next) = (published.qos, published.next);
         let receiver = &mut self.receivers[receiver];
@@ -177,7 +174,7 @@ impl Ledger {
         let told = format!("{name} got {number} of publisher {publisher}");
         if qos != expected || number >= next {
             let words = format!("{told} with {qos:?}; {expected:?}, and below {next}");
-            self.flaw(Flaw::Garbage, words);
+            self.flaws.add(Flaw::Garbage, words);
             return;
         }
         if qos == QoS::AtMostOnce {
@@ -192,23 +189,23 @@ impl Ledger {
                 self.counts.delivered += 1;
                 if owed.is_counted_lost {
                     self.counts.late += 1;
-                    if let Some(n_lost) = self.flaws.get_mut(&Flaw::Lost) {
-                        *n_lost = n_lost.saturating_sub(1);
-                    }
+                    self.flaws.take_back(Flaw::Lost);
                 }
                 if is_late {
-                    self.flaw(Flaw::Order, format!("{told} after {}", newest - 1));
+                    self.flaws
+                        .add(Flaw::Order, format!("{told} after {}", newest - 1));
                 }
             }
             // Of a subscription that begins or ends right now.
             None if number >= newest => {
                 self.counts.delivered += 1;
                 if is_off && number >= ended_at {
-                    self.flaw(Flaw::Stale, format!("{told}, sent after UNSUBACK"));
+                    self.flaws
+                        .add(Flaw::Stale, format!("{told}, sent after UNSUBACK"));
                 }
             }
             None if expected == QoS::ExactlyOnce => {
-                self.flaw(Flaw::Twice, format!("{told} again"));
+                self.flaws.add(Flaw::Twice, format!("{told} again"));
             }
             None => self.counts.again += 1,
         }
@@ -238,8 +235,7 @@ impl Ledger {
         }
         if n_lost > 0 {
             let words = format!("{n_lost} messages with the Session of {}", receiver.name);
-            self.flaw(Flaw::Lost, words);
-            *self.flaws.entry(Flaw::Lost).or_default() += n_lost - 1;
+            self.flaws.add_many(Flaw::Lost, n_lost, words);
         }
     }
 
@@ -284,42 +280,8 @@ impl Ledger {
             let words = format!(
                 "{name} does not get {number} of publisher {publisher}; below {end} something came"
             );
-            self.flaw(Flaw::Lost, words);
+            self.flaws.add(Flaw::Lost, words);
         }
-    }
-
-    /// Writes down a flaw.
-    pub(super) fn flaw(&mut self, flaw: Flaw, words: impl fmt::Display) {
-        *self.flaws.entry(flaw).or_default() += 1;
-        if self.told.len() < TOLD {
-            self.told.push(format!("{flaw:?}: {words}"));
-        }
-    }
-
-    /// How many of that flaw there were.
-    pub(super) fn n(&self, flaw: Flaw) -> u64 {
-        self.flaws.get(&flaw).copied().unwrap_or_default()
-    }
-
-    /// How many flaws there were.
-    pub(super) fn n_flaws(&self) -> u64 {
-        self.flaws.values().sum()
-    }
-
-    /// Flaws that nobody has seen yet, word for word.
-    pub(super) fn news(&mut self) -> Vec<String> {
-        let news = self.told.iter().skip(self.n_shown).cloned().collect();
-        self.n_shown = self.told.len();
-        news
-    }
-
-    /// The flaws, as far as they are told.
-    pub(super) fn told(&self) -> String {
-        let mut text = self.told.join("\n");
-        for (flaw, n) in &self.flaws {
-            text.push_str(&format!("\n{flaw:?} {n}"));
-        }
-        text
     }
 }
 
@@ -343,10 +305,10 @@ mod tests {
         ledger.is_acknowledged(0, first);
         ledger.look(Duration::ZERO);
         ledger.look(Duration::ZERO);
-        assert_eq!((ledger.n(Flaw::Lost), ledger.n_owed()), (1, 1));
+        assert_eq!((ledger.flaws.n(Flaw::Lost), ledger.n_owed()), (1, 1));
         ledger.delivers(0, 0, first, TWO);
         ledger.delivers(0, 0, second, TWO);
-        assert_eq!((ledger.n_flaws(), ledger.counts.late), (0, 1));
+        assert_eq!((ledger.flaws.n_all(), ledger.counts.late), (0, 1));
     }
 
     #[test]
@@ -356,7 +318,7 @@ mod tests {
         let first = ledger.sends(0);
         ledger.is_acknowledged(0, first);
         ledger.look(Duration::ZERO);
-        assert_eq!((ledger.n(Flaw::Lost), ledger.n_owed()), (0, 1));
+        assert_eq!((ledger.flaws.n(Flaw::Lost), ledger.n_owed()), (0, 1));
     }
 
     #[test]
@@ -367,7 +329,7 @@ mod tests {
         }
         ledger.sends(0);
         ledger.is_forgotten(0);
-        assert_eq!((ledger.n(Flaw::Lost), ledger.n_owed()), (2, 0));
+        assert_eq!((ledger.flaws.n(Flaw::Lost), ledger.n_owed()), (2, 0));
     }
 
     #[test]
@@ -376,11 +338,14 @@ mod tests {
         let (first, second) = (ledger.sends(0), ledger.sends(0));
         ledger.delivers(0, 0, second, TWO);
         ledger.delivers(0, 0, first, TWO);
-        assert_eq!((ledger.n(Flaw::Order), ledger.n_flaws()), (1, 1));
+        assert_eq!((ledger.flaws.n(Flaw::Order), ledger.flaws.n_all()), (1, 1));
         ledger.delivers(0, 0, first, TWO);
-        assert_eq!((ledger.n(Flaw::Twice), ledger.n_flaws()), (1, 2));
+        assert_eq!((ledger.flaws.n(Flaw::Twice), ledger.flaws.n_all()), (1, 2));
         ledger.delivers(0, 0, 7, TWO);
-        assert_eq!((ledger.n(Flaw::Garbage), ledger.n_flaws()), (1, 3));
+        assert_eq!(
+            (ledger.flaws.n(Flaw::Garbage), ledger.flaws.n_all()),
+            (1, 3)
+        );
     }
 
     #[test]
@@ -393,8 +358,8 @@ mod tests {
         let third = ledger.sends(0);
         ledger.delivers(0, 0, first, TWO);
         ledger.delivers(0, 0, second, TWO);
-        assert_eq!(ledger.n_flaws(), 0);
+        assert_eq!(ledger.flaws.n_all(), 0);
         ledger.delivers(0, 0, third, TWO);
-        assert_eq!((ledger.n(Flaw::Stale), ledger.n_flaws()), (1, 1));
+        assert_eq!((ledger.flaws.n(Flaw::Stale), ledger.flaws.n_all()), (1, 1));
     }
 }

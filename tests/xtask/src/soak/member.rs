@@ -158,7 +158,7 @@ impl Member {
             Event::Up { session_present } => {
                 if self.has_session && !session_present {
                     let words = format!("{}: there was no Session any more", self.client.name);
-                    ground.ledger.flaw(Flaw::Session, words);
+                    ground.ledger.flaws.add(Flaw::Session, words);
                     if let Role::Receives { number, .. } = self.role {
                         ground.ledger.is_forgotten(number);
                     }
@@ -188,12 +188,12 @@ impl Member {
             Event::Answered { identifier } => self.answered(identifier, ground),
             Event::Ended => {
                 let words = format!("{}: the broker ended the connection", self.client.name);
-                ground.ledger.flaw(Flaw::Protocol, words);
+                ground.ledger.flaws.add(Flaw::Protocol, words);
                 self.is_down(ground);
             }
             Event::Broken(words) => {
                 let words = format!("{}: {words}", self.client.name);
-                ground.ledger.flaw(Flaw::Protocol, words);
+                ground.ledger.flaws.add(Flaw::Protocol, words);
             }
         }
         Ok(None)
@@ -205,7 +205,7 @@ impl Member {
         };
         let Some((publisher, of_publisher)) = name(&message.topic, &message.payload) else {
             let words = format!("{} got what nobody sent: {message:?}", self.client.name);
-            ground.ledger.flaw(Flaw::Garbage, words);
+            ground.ledger.flaws.add(Flaw::Garbage, words);
             return None;
         };
         ground
@@ -213,7 +213,7 @@ impl Member {
             .delivers(number, publisher, of_publisher, message.qos);
         if self.version == ProtocolVersion::V5 && message.stamp.is_none() {
             let words = format!("{} got {} unstamped", self.client.name, message.topic);
-            ground.ledger.flaw(Flaw::Garbage, words);
+            ground.ledger.flaws.add(Flaw::Garbage, words);
         }
         message.stamp
     }

@@ -140,10 +140,13 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let took = began.elapsed();
     let settled = soaked.and_then(|()| settle(&host, &mut ground, &mut people));
     if let Err(failure) = settled.and_then(|()| host.stop()) {
-        ground.ledger.flaw(Flaw::Broker, failure);
+        ground.ledger.flaws.add(Flaw::Broker, failure);
     }
     for line in host.complaints() {
-        ground.ledger.flaw(Flaw::Broker, format!("log: {line}"));
+        ground
+            .ledger
+            .flaws
+            .add(Flaw::Broker, format!("log: {line}"));
     }
     report::tell(&host, &ground, &samples, took)
 }
@@ -183,7 +186,7 @@ fn soak(
             ground.ledger.look(PATIENCE);
             people.mortals.look(ground);
             let at = began.elapsed().as_secs();
-            for words in ground.ledger.news() {
+            for words in ground.ledger.flaws.news() {
                 bar.suspend(|| println!("after {at} s: {words}"));
             }
             bar.set_position(began.elapsed().as_secs());
@@ -191,8 +194,8 @@ fn soak(
                 "{} messages, {:.1} MB, {} lost, {} flaws",
                 report::n_messages(ground),
                 report::mb(sample.rss),
-                ground.ledger.n(Flaw::Lost),
-                ground.ledger.n_flaws()
+                ground.ledger.flaws.n(Flaw::Lost),
+                ground.ledger.flaws.n_all()
             ));
         }
         if now >= next_minute {
@@ -239,7 +242,7 @@ fn settle(host: &Host, ground: &mut Ground, people: &mut People) -> Outcome {
             if !people.is_quiet() {
                 let words =
                     format!("nothing moves any more: {state:?} of owed messages, visitors, Wills");
-                ground.ledger.flaw(Flaw::Broker, words);
+                ground.ledger.flaws.add(Flaw::Broker, words);
             }
             break;
         }
@@ -280,7 +283,7 @@ impl Saver {
         }
         if !self.is_counted {
             let words = format!("nothing is stamped with generation {}", self.generation);
-            ground.ledger.flaw(Flaw::Reload, words);
+            ground.ledger.flaws.add(Flaw::Reload, words);
         }
         self.generation += 1;
         self.saved = Instant::now();

@@ -130,7 +130,7 @@ impl Mortals {
             {
                 *is_counted = true;
                 let words = format!("the Will of mortal-{number} does not come");
-                ground.ledger.flaw(Flaw::Will, words);
+                ground.ledger.flaws.add(Flaw::Will, words);
             }
         }
         self.wills.retain(|_, owed| match owed.state {
@@ -200,7 +200,7 @@ impl Mortals {
         match event {
             Event::Up { session_present } if self.is_watching && !session_present => {
                 let words = "the watcher of Wills has no Session any more";
-                ground.ledger.flaw(Flaw::Session, words);
+                ground.ledger.flaws.add(Flaw::Session, words);
                 self.watcher
                     .subscribe(&["wills/#".to_owned()], QoS::ExactlyOnce)?;
             }
@@ -214,10 +214,10 @@ impl Mortals {
                 let number = number.parse::<u64>().unwrap_or_default();
                 self.judge(number, message.qos, ground);
             }
-            Event::Broken(words) => ground.ledger.flaw(Flaw::Protocol, words),
+            Event::Broken(words) => ground.ledger.flaws.add(Flaw::Protocol, words),
             Event::Ended => {
                 let words = "the broker ended the connection of the watcher of Wills";
-                ground.ledger.flaw(Flaw::Protocol, words);
+                ground.ledger.flaws.add(Flaw::Protocol, words);
             }
             Event::Up { .. } | Event::Acknowledged { .. } => {}
         }
@@ -233,20 +233,20 @@ impl Mortals {
             } else {
                 format!("{told} comes, and was not to, or long ago")
             };
-            return ground.ledger.flaw(Flaw::WillAnyway, words);
+            return ground.ledger.flaws.add(Flaw::WillAnyway, words);
         };
         match owed.state {
             State::Due(since, is_counted) => {
                 if is_counted {
                     let words = format!("{told} comes after {:?}", now - since);
-                    ground.ledger.flaw(Flaw::Will, words);
+                    ground.ledger.flaws.add(Flaw::Will, words);
                 } else if now + SLACK < since {
                     let words = format!("{told} comes {:?} early", since - now);
-                    ground.ledger.flaw(Flaw::WillAnyway, words);
+                    ground.ledger.flaws.add(Flaw::WillAnyway, words);
                 }
                 if owed.qos != qos {
                     let words = format!("{told} comes with {qos:?}, not {:?}", owed.qos);
-                    ground.ledger.flaw(Flaw::Garbage, words);
+                    ground.ledger.flaws.add(Flaw::Garbage, words);
                 }
                 ground.ledger.counts.wills += 1;
                 owed.state = State::Silent(now);
@@ -254,7 +254,7 @@ impl Mortals {
             // At least once is not once: the watcher itself is never cut off, so nothing excuses it.
             State::Silent(_) => {
                 let words = format!("{told} comes again, or was not to come");
-                ground.ledger.flaw(Flaw::WillAnyway, words);
+                ground.ledger.flaws.add(Flaw::WillAnyway, words);
             }
         }
     }
@@ -270,25 +270,25 @@ impl Mortal {
                     ground.ledger.counts.connects += 1;
                     if self.is_back && !session_present {
                         let words = format!("{} is back too late", self.client.name);
-                        ground.ledger.flaw(Flaw::Session, words);
+                        ground.ledger.flaws.add(Flaw::Session, words);
                     }
                     self.at = Some(now + seconds(0.2 + 2.0 * ground.rng.f64()));
                 }
                 Event::Ended => {
                     let words = format!("{}: the broker ended the connection", self.client.name);
-                    ground.ledger.flaw(Flaw::Protocol, words);
+                    ground.ledger.flaws.add(Flaw::Protocol, words);
                     return Ok(Some(self.silent()));
                 }
                 Event::Broken(words) => {
                     let words = format!("{}: {words}", self.client.name);
-                    ground.ledger.flaw(Flaw::Protocol, words);
+                    ground.ledger.flaws.add(Flaw::Protocol, words);
                 }
                 _ => {}
             }
         }
         if self.born.elapsed() > PATIENCE && !self.client.is_up() {
             let words = format!("{} is not let in", self.client.name);
-            ground.ledger.flaw(Flaw::Protocol, words);
+            ground.ledger.flaws.add(Flaw::Protocol, words);
             return Ok(Some(self.silent()));
         }
         if self.at.is_none_or(|at| now < at) {

@@ -49,8 +49,8 @@ pub(super) fn minute(host: &Host, ground: &Ground, at: Duration, before: u64) ->
         sample.threads,
         counts.client_ids,
         counts.topics,
-        ground.ledger.n(Flaw::Lost),
-        ground.ledger.n_flaws()
+        ground.ledger.flaws.n(Flaw::Lost),
+        ground.ledger.flaws.n_all()
     );
     messages
 }
@@ -84,12 +84,12 @@ pub(super) fn tell(host: &Host, ground: &Ground, samples: &[Sample], took: Durat
     );
     println!(
         "  lost {}, QoS 2 twice {}; Wills: {} came, {} did not, {} withheld, {} came anyway",
-        ledger.n(Flaw::Lost),
-        ledger.n(Flaw::Twice),
+        ledger.flaws.n(Flaw::Lost),
+        ledger.flaws.n(Flaw::Twice),
         counts.wills,
-        ledger.n(Flaw::Will),
+        ledger.flaws.n(Flaw::Will),
         counts.wills_cancelled,
-        ledger.n(Flaw::WillAnyway)
+        ledger.flaws.n(Flaw::WillAnyway)
     );
     println!(
         "  SUBACK and UNSUBACK {}; retained {} set, {} read; sessions {} resumed, {} expired; messages expired {}",
@@ -107,12 +107,12 @@ pub(super) fn tell(host: &Host, ground: &Ground, samples: &[Sample], took: Durat
         slope(samples, warm_up, |sample| sample.folder) / 1e6,
         slope(samples, warm_up, |sample| sample.fds)
     );
-    if ledger.n_flaws() > 0 {
+    if ledger.flaws.n_all() > 0 {
         return Err(format!(
             "{} flaws; the folder is left in {}\n{}",
-            ledger.n_flaws(),
+            ledger.flaws.n_all(),
             host.folder().display(),
-            ledger.told()
+            ledger.flaws
         )
         .into());
     }

@@ -115,9 +115,9 @@ impl Visitors {
                     }
                     Event::Ended => {
                         let words = "the broker ended a postman's connection";
-                        ground.ledger.flaw(Flaw::Protocol, words);
+                        ground.ledger.flaws.add(Flaw::Protocol, words);
                     }
-                    Event::Broken(words) => ground.ledger.flaw(Flaw::Protocol, words),
+                    Event::Broken(words) => ground.ledger.flaws.add(Flaw::Protocol, words),
                     _ => {}
                 }
             }
@@ -213,12 +213,12 @@ impl Visitor {
                 }
                 Event::Ended => {
                     let words = format!("{}: the broker ended the connection", self.client.name);
-                    ground.ledger.flaw(Flaw::Protocol, words);
+                    ground.ledger.flaws.add(Flaw::Protocol, words);
                     return Ok(false);
                 }
                 Event::Broken(words) => {
                     let words = format!("{}: {words}", self.client.name);
-                    ground.ledger.flaw(Flaw::Protocol, words);
+                    ground.ledger.flaws.add(Flaw::Protocol, words);
                 }
             }
         }
@@ -233,7 +233,7 @@ impl Visitor {
                 self.has_self,
                 self.n_posted
             );
-            ground.ledger.flaw(Flaw::Lost, words);
+            ground.ledger.flaws.add(Flaw::Lost, words);
             return Ok(false);
         }
         match self.stage {
@@ -274,7 +274,7 @@ impl Visitor {
         };
         if let Some(wrong) = wrong {
             let words = format!("{} {wrong} after {away:?}", self.client.name);
-            ground.ledger.flaw(Flaw::Session, words);
+            ground.ledger.flaws.add(Flaw::Session, words);
         }
         if matches!(self.stage, Stage::Arrives | Stage::Starts) {
             let filters = [format!("visit/{number}/#")];
@@ -306,7 +306,7 @@ impl Visitor {
                 self.stage,
                 self.texts()
             );
-            ground.ledger.flaw(Flaw::Stale, words);
+            ground.ledger.flaws.add(Flaw::Stale, words);
             return Ok(false);
         }
         if self.got.is_empty() || !self.has_self || !self.client.is_quiet() {
@@ -361,7 +361,7 @@ impl Visitor {
                 Flaw::Twice
             };
             let words = format!("{} returns to {}", self.client.name, self.texts());
-            ground.ledger.flaw(flaw, words);
+            ground.ledger.flaws.add(flaw, words);
         } else {
             ground.ledger.counts.messages_expired += 1;
         }
