@@ -1,4 +1,4 @@
-//! What a call of a plugin costs, everything included: `cargo bench -p hookmq-wasm`.
+//! What a call of a plugin costs, everything included: `cargo bench -p hookmq-wasm`; of files too, `cargo bench -p hookmq-wasm -- FILE.wasm`.
 //!
 //! The least of many short rounds: other work on the machine makes a round longer, never shorter.
 
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use common::component::Component;
 use common::guest::value;
-use common::{Guest, Loaded, load};
+use common::{Guest, Loaded, load, load_bytes, settings};
 use hookmq_plugin_api::{Event, Field, Hook, Plugin, Value};
 
 const ROUNDS: usize = 201;
@@ -120,7 +120,13 @@ fn main() {
         ("core, trap, a fresh instance", core_trap.wat()),
         ("component, trap, a fresh instance", component_trap.wat()),
     ];
-    let loaded: Vec<_> = cases.iter().map(|(name, wat)| (*name, load(wat))).collect();
+    let named = cases.iter().map(|(name, wat)| ((*name).to_owned(), load(wat)));
+    let files = std::env::args().filter(|argument| argument.ends_with(".wasm"));
+    let files = files.map(|file| {
+        let bytes = std::fs::read(&file).unwrap();
+        (file, load_bytes(&bytes, settings()).unwrap())
+    });
+    let loaded: Vec<_> = named.chain(files).collect();
     println!("{:<40}{:>10}{:>10}   ns per call", "", "64 B", "64 KiB");
     let mut least = vec![[f64::MAX; 2]; loaded.len()];
     for _ in 0..ROUNDS {
