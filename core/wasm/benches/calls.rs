@@ -120,7 +120,9 @@ fn main() {
         ("core, trap, a fresh instance", core_trap.wat()),
         ("component, trap, a fresh instance", component_trap.wat()),
     ];
-    let named = cases.iter().map(|(name, wat)| ((*name).to_owned(), load(wat)));
+    let named = cases
+        .iter()
+        .map(|(name, wat)| ((*name).to_owned(), load(wat)));
     let files = std::env::args().filter(|argument| argument.ends_with(".wasm"));
     let files = files.map(|file| {
         let bytes = std::fs::read(&file).unwrap();

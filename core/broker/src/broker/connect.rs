@@ -1,27 +1,25 @@
 //! CONNECT: who may come in, on which terms, and to which Session.
 
+mod answering;
+mod preparing;
+
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use hookmq_mqtt::packet::{ConnAck, ConnAckProperties, Connect};
+use hookmq_mqtt::packet::{ConnAck, Connect};
 use hookmq_mqtt::property::UserProperties;
-use hookmq_mqtt::{
-    ClientId, PacketType, ProtocolVersion, QoS, ReasonCode, RetainHandling, SubscriptionIdentifier,
-    SubscriptionOptions, TopicFilter,
-};
-use hookmq_plugin_api::{Field, Hook, Owned, Record};
+use hookmq_mqtt::{ClientId, ProtocolVersion, QoS, ReasonCode};
+use hookmq_plugin_api::{Field, Hook};
 use parking_lot::Mutex;
 
-use super::sessions::{Control, DisconnectType, Entry, Kick, State, Subscription, Tagged};
-use super::{Inner, Turn, reason_of};
+use self::answering::refusal;
+use super::sessions::{Control, DisconnectType, Entry, Kick, State};
+use super::{Inner, Turn};
 use crate::client::ClientInfo;
-use crate::delivery::Delivery;
 use crate::event::UserPairs;
 use crate::event::connection::{ConnectDraft, SessionDraft, Terms, owned_pairs};
-use crate::event::message::Origin;
-use crate::hook::{Chain, Decision, Explained, Scope};
+use crate::hook::{Chain, Decision, Scope};
 use crate::message::Source;
-use crate::offer::Offer;
 use crate::session::sending::Peer;
 use crate::session::{Session, SessionRef};
 use crate::store::Durability;
@@ -253,77 +251,6 @@ impl Inner {
         Some(entry)
     }
 
-    fn session_draft<'a>(
-        &'a self,
-        connect: &Connect,
-        client: &'a Arc<ClientInfo>,
-        terms: &Terms,
-        existing: Option<&Arc<Entry>>,
-    ) -> SessionDraft<'a> {
-        let existing = existing.filter(|_| !connect.clean_start);
-        let mut draft = SessionDraft {
-            client,
-            settings: &self.session_settings,
-            session_present: existing.is_some(),
-            n_queued: existing.map_or(0, |entry| entry.session.0.sending().n_queued()),
-            session_expiry_interval: terms
-                .session_expiry_interval
-                .min(self.session_settings.maximum_session_expiry_interval),
-            will_delay_interval: connect.will.as_ref().map(|will| will.delay_interval),
-            subscriptions: Vec::new(),
-            subscriptions_changed: false,
-            messages: Vec::new(),
-        };
-        if let Some(entry) = existing {
-            draft.subscriptions = entry
-                .state
-                .lock()
-                .subscriptions
-                .iter()
-                .map(|(filter, subscription)| record(filter, subscription))
-                .collect();
-        }
-        draft
-    }
-
-    /// `prepare_session`.
-    async fn prepare(
-        &self,
-        chain: &Chain,
-        client: &Arc<ClientInfo>,
-        draft: &mut SessionDraft<'_>,
-    ) -> Result<(), ConnAck> {
-        if !chain.listens(Hook::PrepareSession) {
-            return Ok(());
-        }
-        let scope = Scope {
-            client_id: &client.client_id,
-            listener: &client.listener,
-            ..Scope::BROKER
-        };
-        let decision = if chain.awaits(Hook::PrepareSession) {
-            chain
-                .filter_awaiting(Hook::PrepareSession, &scope, draft)
-                .await
-        } else {
-            chain.filter(Hook::PrepareSession, &scope, draft)
-        };
-        match decision {
-            Decision::Deny(explained) | Decision::Disconnect(explained) => {
-                self.explain(
-                    &explained,
-                    Origin {
-                        client: Some(client),
-                        source: Source::Client,
-                    },
-                    "",
-                );
-                Err(self.refused_connack(client.version, &explained))
-            }
-            Decision::Pass | Decision::Accept | Decision::Drop(_) | Decision::Consume(_) => Ok(()),
-        }
-    }
-
     /// The Session to attach to: the existing one, or a new one [MQTT-3.1.2-4, MQTT-3.1.2-5, MQTT-3.1.2-6].
     async fn session_for(
         &self,
@@ -374,52 +301,6 @@ impl Inner {
         self.sessions.insert(Arc::clone(&entry));
         self.seed(&entry, draft);
         Ok((entry, false))
-    }
-
-    /// What `prepare_session` wants the Session to begin with.
-    fn seed(&self, entry: &Arc<Entry>, draft: &SessionDraft<'_>) {
-        if draft.subscriptions_changed {
-            let mut state = entry.state.lock();
-            let before: Vec<_> = state.subscriptions.keys().cloned().collect();
-            let mut tagged = std::mem::take(&mut state.tagged);
-            for filter in before {
-                state.unsubscribe(&filter);
-                self.router
-                    .unsubscribe(filter.share_name(), filter.filter(), &entry.session);
-            }
-            for (filter, subscription) in draft.subscriptions.iter().filter_map(subscription) {
-                self.router.subscribe(
-                    filter.share_name(),
-                    filter.filter(),
-                    &entry.session,
-                    subscription,
-                );
-                // What is still held is still asked about again.
-                let tagged = tagged.remove(&filter).map(|tagged| Tagged {
-                    tags: tagged.tags.clone(),
-                    asked: tagged.asked,
-                });
-                state.subscribe(&filter, subscription, tagged);
-            }
-        }
-        let now = crate::now();
-        for message in &draft.messages {
-            let publish = message.as_publish(now);
-            let mut offer = Offer::new(
-                &publish,
-                &message.topic,
-                message.sender.as_ref(),
-                message.source,
-                now,
-            );
-            offer.set_durability(self.durability_of(&message.topic), false);
-            // Not connected yet, so it waits or is dropped by the queue's rule.
-            entry
-                .session
-                .0
-                .sending()
-                .offer(&offer, Delivery::plain(message.qos));
-        }
     }
 
     fn attach(
@@ -501,58 +382,6 @@ impl Inner {
         });
     }
 
-    fn connack(
-        &self,
-        connect: &Connect,
-        client: &ClientInfo,
-        terms: &Terms,
-        draft: &SessionDraft<'_>,
-        session_present: bool,
-        assigned: Option<String>,
-    ) -> ConnAck {
-        let mut connack = ConnAck::new(session_present, ReasonCode::Success);
-        if connect.version == ProtocolVersion::V311 {
-            return connack;
-        }
-        let settings = &self.session_settings;
-        let renamed = assigned.is_some() || terms.client_id != connect.client_id;
-        let expiry = draft.session_expiry_interval;
-        connack.properties = Some(Box::new(ConnAckProperties {
-            session_expiry_interval: (expiry != connect.session_expiry_interval.unwrap_or(0))
-                .then_some(expiry),
-            receive_maximum: std::num::NonZeroU16::new(settings.receive_maximum)
-                .filter(|maximum| maximum.get() != u16::MAX),
-            maximum_qos: terms.maximum_qos.min(settings.maximum_qos),
-            retain_available: settings.retain_available,
-            maximum_packet_size: std::num::NonZeroU32::new(settings.maximum_packet_size),
-            assigned_client_identifier: renamed.then(|| terms.client_id.clone()),
-            topic_alias_maximum: settings.topic_alias_maximum,
-            reason_string: terms.reason_string.clone(),
-            user_properties: terms.response_user_properties.clone(),
-            server_keep_alive: (client.keep_alive != connect.keep_alive)
-                .then_some(client.keep_alive),
-            response_information: terms
-                .response_information
-                .clone()
-                .filter(|_| connect.request_response_information),
-            ..ConnAckProperties::default()
-        }));
-        connack
-    }
-
-    fn refused_connack(&self, version: ProtocolVersion, explained: &Explained) -> ConnAck {
-        let reason = reason_of(explained, PacketType::ConnAck);
-        let properties =
-            crate::event::user_properties(&explained.refusal.user_properties).unwrap_or_default();
-        let mut connack = refusal(version, reason, self.told(explained), properties);
-        if let (Some(server), Some(own)) =
-            (&explained.refusal.server_reference, &mut connack.properties)
-        {
-            own.server_reference = Some(server.to_string());
-        }
-        connack
-    }
-
     /// Keep Alive in force [MQTT-3.2.2-21].
     fn keep_alive(&self, asked: u16) -> u16 {
         match self.session_settings.maximum_keep_alive {
@@ -569,74 +398,4 @@ impl Inner {
             (ProtocolVersion::V5, _) => connect.session_expiry_interval.unwrap_or(0),
         }
     }
-}
-
-/// A refusing CONNACK; Session Present is 0 [MQTT-3.2.2-6].
-fn refusal(
-    version: ProtocolVersion,
-    reason: ReasonCode,
-    reason_string: Option<&str>,
-    user_properties: UserProperties,
-) -> ConnAck {
-    let mut connack = ConnAck::new(false, reason);
-    if version == ProtocolVersion::V5 {
-        connack.properties = Some(Box::new(ConnAckProperties {
-            reason_string: reason_string.map(str::to_owned),
-            user_properties,
-            ..ConnAckProperties::default()
-        }));
-    }
-    connack
-}
-
-fn record(filter: &TopicFilter, subscription: &Subscription) -> Record {
-    let options = &subscription.options;
-    let mut record: Record = vec![
-        (Field::TopicFilter, filter.as_str().into()),
-        (Field::Qos, (options.qos as i64).into()),
-        (Field::NoLocal, options.no_local.into()),
-        (Field::RetainAsPublished, options.retain_as_published.into()),
-        (
-            Field::RetainHandling,
-            (options.retain_handling as i64).into(),
-        ),
-    ];
-    record.extend(subscription.identifier.map(|identifier| {
-        (
-            Field::SubscriptionIdentifier,
-            i64::from(identifier.get()).into(),
-        )
-    }));
-    record
-}
-
-/// A record that a plugin supplied; its filter was checked when the change was taken.
-fn subscription(record: &Record) -> Option<(TopicFilter, Subscription)> {
-    let mut filter = None;
-    let mut options = SubscriptionOptions::default();
-    let mut identifier = None;
-    for (field, value) in record {
-        match (field, value) {
-            (Field::TopicFilter, Owned::Text(text)) => filter = TopicFilter::parse(text).ok(),
-            (Field::Qos, Owned::Integer(number)) => {
-                options.qos = QoS::try_from(u8::try_from(*number).ok()?).ok()?
-            }
-            (Field::NoLocal, Owned::Bool(truth)) => options.no_local = *truth,
-            (Field::RetainAsPublished, Owned::Bool(truth)) => options.retain_as_published = *truth,
-            (Field::RetainHandling, Owned::Integer(number)) => {
-                options.retain_handling = RetainHandling::from_u8(u8::try_from(*number).ok()?)?;
-            }
-            (Field::SubscriptionIdentifier, Owned::Integer(number)) => {
-                identifier = SubscriptionIdentifier::new(u32::try_from(*number).ok()?);
-            }
-            _ => return None,
-        }
-    }
-    Some((
-        filter?,
-        Subscription {
-            options,
-            identifier,
-        },
-    ))
 }

@@ -1,7 +1,7 @@
 //! The one function that knows the order in which a message passes the broker; read it first.
 //!
 //! decode and session (steps 1 to 3) lie before it, the acknowledgement (steps 10 and 11) behind it. Clients' messages, wills,
-//! plugins' and the embedding program's all take this way; [`Source`] says which.
+//! plugins' and the embedding program's all take this way; [`crate::message::Source`] says which.
 
 mod offering;
 mod retaining;

@@ -1,17 +1,18 @@
 //! What each packet of a connected client does: session first, then the broker's verb, then the answer. No socket here.
 
+mod replying;
+mod subscribing;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::BytesMut;
-use hookmq_mqtt::packet::{Ack, Disconnect, SubAck, Subscribe, UnsubAck, Unsubscribe};
-use hookmq_mqtt::property::UserProperties;
-use hookmq_mqtt::{Packet, QoS, ReasonCode, RetainHandling, codec};
+use hookmq_mqtt::packet::{Ack, Disconnect};
+use hookmq_mqtt::{Packet, QoS, ReasonCode, codec};
 use hookmq_plugin_api::{Field, Hook, Value};
 
 use super::end::End;
-use super::pace::Pace;
 use crate::broker::connect::Connected;
 use crate::broker::disconnect::Ended;
 use crate::broker::sessions::{Control, DisconnectType, Entry};
@@ -24,7 +25,6 @@ use crate::hook::{Chain, Decision, Scope};
 use crate::message::{Message, Source};
 use crate::session::ProtocolError;
 use crate::session::outbox::Outbox;
-use crate::store::journal::Ticket;
 
 /// One connected client's side of the protocol.
 pub(crate) struct Protocol {
@@ -337,93 +337,6 @@ impl Protocol {
         }
     }
 
-    async fn handle_subscribe(
-        &mut self,
-        chain: &Chain,
-        subscribe: Subscribe,
-    ) -> Result<(), Box<End>> {
-        let mut answer = SubAck::new(
-            subscribe.packet_identifier,
-            Vec::with_capacity(subscribe.subscriptions.len()),
-        );
-        let mut replays = Vec::new();
-        let mut ticket = Ticket::NONE;
-        let mut pace = Pace::default();
-        for asked in &subscribe.subscriptions {
-            // [MQTT-3.8.3-4]
-            if asked.options.no_local && asked.topic_filter.starts_with("$share/") {
-                return Err(ProtocolError {
-                    reason: ReasonCode::ProtocolError,
-                    clause: "MQTT-3.8.3-4",
-                }
-                .into());
-            }
-            // Retained messages that wait to be looked for are something that a client can make grow.
-            if asked.options.retain_handling != RetainHandling::DoNotSend
-                && self.replays.len() + replays.len()
-                    >= self.inner.session_settings.maximum_subscriptions
-            {
-                answer.reasons.push(ReasonCode::QuotaExceeded);
-                continue;
-            }
-            let identifier = subscribe.subscription_identifier;
-            let properties = subscribe.user_properties.as_ref();
-            let outcome = self
-                .inner
-                .subscribe(
-                    chain,
-                    &self.entry,
-                    &self.client,
-                    asked,
-                    identifier,
-                    properties,
-                )
-                .await;
-            if let Some(explained) = &outcome.disconnect {
-                return Err(End::rejected(&self.inner, explained));
-            }
-            answer.reasons.push(outcome.reason);
-            answer.reason_string = answer.reason_string.or(outcome.reason_string);
-            append(&mut answer.user_properties, &outcome.user_properties);
-            replays.extend(outcome.replay);
-            ticket = ticket.max(outcome.ticket);
-            pace.step_or_rest().await;
-        }
-        self.reply_after(ticket, Packet::SubAck(answer));
-        self.replays.extend(replays);
-        Ok(())
-    }
-
-    async fn handle_unsubscribe(
-        &mut self,
-        chain: &Chain,
-        unsubscribe: Unsubscribe,
-    ) -> Result<(), Box<End>> {
-        let mut answer = UnsubAck::new(
-            unsubscribe.packet_identifier,
-            Vec::with_capacity(unsubscribe.topic_filters.len()),
-        );
-        let mut ticket = Ticket::NONE;
-        let mut pace = Pace::default();
-        for filter in &unsubscribe.topic_filters {
-            pace.step_or_rest().await;
-            let properties = unsubscribe.user_properties.as_ref();
-            let outcome = self
-                .inner
-                .unsubscribe(chain, &self.entry, &self.client, filter, properties)
-                .await;
-            if let Some(explained) = &outcome.disconnect {
-                return Err(End::rejected(&self.inner, explained));
-            }
-            answer.reasons.push(outcome.reason);
-            answer.reason_string = answer.reason_string.or(outcome.reason_string);
-            append(&mut answer.user_properties, &outcome.user_properties);
-            ticket = ticket.max(outcome.ticket);
-        }
-        self.reply_after(ticket, Packet::UnsubAck(answer));
-        Ok(())
-    }
-
     /// The client says goodbye [MQTT-3.14.4-2].
     fn handle_disconnect(&self, disconnect: Disconnect) -> Box<End> {
         let was_zero = self.entry.state.lock().session_expiry_interval == 0;
@@ -450,108 +363,6 @@ impl Protocol {
                 session_expiry_interval: disconnect.session_expiry_interval,
             },
         })
-    }
-
-    /// Hands the next page of retained messages over, as long as nothing else waits; true if there may be more.
-    pub(crate) fn replay(&mut self, chain: &Chain, now: Instant) -> bool {
-        let Some(replay) = self.replays.front_mut() else {
-            return false;
-        };
-        // It may have been given up, or taken away, since.
-        let state = self.entry.state.lock();
-        let is_held = state.subscriptions.contains_key(&replay.filter);
-        drop(state);
-        if !is_held {
-            self.replays.pop_front();
-            return !self.replays.is_empty();
-        }
-        let mut found = Vec::new();
-        let budget = crate::router::Budget {
-            n_messages: 256,
-            n_visits: 4096,
-        };
-        let progress = self
-            .inner
-            .retained
-            .collect_matching(&mut replay.cursor, budget, &mut found);
-        let subscription = replay.subscription;
-        if progress == crate::router::Progress::Done {
-            self.replays.pop_front();
-        }
-        for message in &found {
-            if message.is_expired(now) {
-                // It goes for good, unless another has come meanwhile.
-                self.inner.retained.clear_if(&message.topic, |present| {
-                    self.inner.is_to_go(present, message)
-                });
-                continue;
-            }
-            self.inner.offer_retained(
-                chain,
-                &mut self.turn,
-                &self.entry.session,
-                message,
-                subscription,
-                now,
-            );
-        }
-        !self.replays.is_empty()
-    }
-
-    /// An answer that promises something waits until the store has it. Answers of this kind keep their order among themselves
-    /// [MQTT-4.6.0-2]; all others go at once.
-    pub(super) fn reply_after(&mut self, ticket: Ticket, packet: Packet<'_>) {
-        if ticket == Ticket::NONE && self.promises.is_empty() {
-            return self.reply(packet);
-        }
-        let waiting =
-            std::mem::replace(&mut self.replies, std::mem::take(&mut self.promises.bytes));
-        let place = self.replies.len();
-        self.reply(packet);
-        self.promises.bytes = std::mem::replace(&mut self.replies, waiting);
-        self.promises.hold(place, ticket);
-    }
-
-    /// Moves the answers to where they are written from whose promises hold now.
-    pub(super) fn keep_promises(&mut self) {
-        if self.promises.is_empty() {
-            return;
-        }
-        let mut kept = BytesMut::new();
-        let journal = self.inner.journal.get();
-        let committed = || journal.map_or(Ticket::NONE, |journal| journal.committed());
-        if self.promises.take(committed, &mut kept) {
-            if self.replies.is_empty() {
-                self.replies = kept;
-            } else {
-                self.replies.extend_from_slice(&kept);
-                crate::session::buffers::give(kept);
-            }
-        }
-    }
-
-    /// Encodes an answer. Texts are left out where the client did not ask for them [MQTT-3.1.2-29] or has no room for them
-    /// [MQTT-3.4.2-2, MQTT-3.4.2-3].
-    pub(super) fn reply(&mut self, mut packet: Packet<'_>) {
-        if !self.client.request_problem_information {
-            strip(&mut packet);
-        }
-        if self.replies.capacity() == 0 {
-            self.replies = crate::session::buffers::take();
-        }
-        let before = self.replies.len();
-        if self.encode(&packet) && self.replies.len() - before <= self.maximum_packet_size {
-            return;
-        }
-        self.replies.truncate(before);
-        strip(&mut packet);
-        self.encode(&packet);
-    }
-
-    fn encode(&mut self, packet: &Packet<'_>) -> bool {
-        codec::encode(packet, self.client.version, &mut self.replies)
-            .inspect_err(|error| tracing::warn!(client_id = %self.client.client_id, %error, "an answer could not be encoded"))
-            .is_ok()
     }
 
     /// Ends a turn: wakes whom it touched, and counts.
@@ -591,29 +402,4 @@ pub(crate) fn ask_packet(
         size,
     };
     chain.filter(hook, &scope, draft)
-}
-
-/// Takes Reason String and User Properties out of an answer.
-fn strip(packet: &mut Packet<'_>) {
-    match packet {
-        Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubRel(ack) | Packet::PubComp(ack) => {
-            ack.properties = None
-        }
-        Packet::SubAck(suback) => {
-            suback.reason_string = None;
-            suback.user_properties = UserProperties::new();
-        }
-        Packet::UnsubAck(unsuback) => {
-            unsuback.reason_string = None;
-            unsuback.user_properties = UserProperties::new();
-        }
-        _ => {}
-    }
-}
-
-fn append(all: &mut UserProperties, more: &UserProperties) {
-    for (name, value) in more.iter() {
-        // Both came out of a UserProperties, so they fit.
-        let _ = all.push(name, value);
-    }
 }
