@@ -4,7 +4,7 @@
 //! lock      held as long as the store is open
 //! synced    the last batch that has certainly reached the disk (synced.rs)
 //! db/       the database
-//! damaged/  journals that were not whole, as they were found
+//! damaged/  journals and databases that were not whole, as they were found
 //! ```
 
 use std::ffi::OsStr;
@@ -21,7 +21,7 @@ use crate::journals::{Journals, sync_folder};
 use crate::keyspace::{COMMIT_NO, FORMAT, Kind, NUMBERS};
 use crate::options::StoreOptions;
 use crate::synced::{Found, Synced};
-use crate::{migrate, modes, record, tables};
+use crate::{aside, migrate, modes, record, tables};
 
 /// Names in the folder that are the store's; a file system puts `lost+found` into its own.
 fn is_own(name: &OsStr) -> bool {
@@ -122,23 +122,17 @@ impl Folder {
     /// Opens what is in the folder, or makes it.
     pub(crate) fn open(&self, options: &StoreOptions) -> Result<Opened, StoreError> {
         let mut damaged = Vec::new();
-        let synced = self.find_synced(options, &mut damaged)?;
-        if !self.database().exists() {
-            let lost = synced.as_ref().map_or(0, Synced::commit_no);
-            if lost > 0 {
-                self.put_up_with(
-                    options,
-                    &mut damaged,
-                    format!(
-                        "the folder db is missing, and with it everything that {lost} batches wrote"
-                    ),
-                )?;
+        let mut synced = self.find_synced(options, &mut damaged)?;
+        let journals = match self.find_journals(options, synced.as_ref(), &mut damaged)? {
+            Some(journals) => journals,
+            None => {
+                self.create(options)?;
+                synced = self.find_synced(options, &mut damaged)?;
+                Journals::read(&self.database())?
             }
-            self.create(options)?;
-        }
-        tables::check(&self.database())?;
+        };
         let synced_no = synced.as_ref().map_or(0, Synced::commit_no);
-        let has_hole = self.look_at_journals(options, synced_no, &mut damaged)?;
+        let has_hole = self.look_at_journals(options, &journals, synced_no, &mut damaged)?;
         let mut opened = self.open_database(options, synced, damaged)?;
         if opened.commit_no < synced_no {
             let lost = synced_no - opened.commit_no;
@@ -174,7 +168,8 @@ impl Folder {
         commit_no: u64,
     ) -> Result<Opened, StoreError> {
         let journals = Journals::read(&self.database())?;
-        if journals.last_commit_no.is_some_and(|last| last < commit_no)
+        if without_beginning(&self.database(), &journals)?.is_some()
+            || journals.last_commit_no.is_some_and(|last| last < commit_no)
             || journals.fault.as_ref().is_some_and(|fault| fault.is_inside)
         {
             let last = journals.last_commit_no.unwrap_or_default();
@@ -198,6 +193,49 @@ impl Folder {
             ));
         }
         Ok(opened)
+    }
+
+    /// What the database's journals hold; `None` if there is no database that could be gone on with.
+    fn find_journals(
+        &self,
+        options: &StoreOptions,
+        synced: Option<&Synced>,
+        damaged: &mut Vec<String>,
+    ) -> Result<Option<Journals>, StoreError> {
+        let database = self.database();
+        let told = synced.map_or(0, Synced::commit_no);
+        let lost = match told {
+            0 => "everything that was in it".to_owned(),
+            told => format!("everything that {told} batches wrote"),
+        };
+        if !database.exists() {
+            if told > 0 {
+                let what = format!("the folder db is missing, and with it {lost}");
+                self.put_up_with(options, damaged, what)?;
+            }
+            return Ok(None);
+        }
+        tables::check(&database)?;
+        let journals = Journals::read(&database)?;
+        let Some(what) = without_beginning(&database, &journals)? else {
+            return Ok(Some(journals));
+        };
+        // Without its format and its numbers nobody can tell what the rest is.
+        self.put_up_with(options, damaged, format!("{what}, and with it {lost}"))?;
+        let folder = self.path.join("damaged");
+        let aside = aside::free_path(&folder, OsStr::new("db"))
+            .and_then(|aside| {
+                std::fs::rename(&database, &aside)?;
+                sync_folder(&folder)?;
+                sync_folder(&self.path)?;
+                Ok(aside)
+            })
+            .map_err(|error| failed(&database, error))?;
+        damaged.push(format!(
+            "the folder db is kept as it was in {}, and a new one is begun",
+            aside.display()
+        ));
+        Ok(None)
     }
 
     fn find_synced(
@@ -265,10 +303,10 @@ impl Folder {
     fn look_at_journals(
         &self,
         options: &StoreOptions,
+        journals: &Journals,
         synced_no: u64,
         damaged: &mut Vec<String>,
     ) -> Result<bool, StoreError> {
-        let journals = Journals::read(&self.database())?;
         let Some(fault) = &journals.fault else {
             return Ok(false);
         };
@@ -347,6 +385,14 @@ impl Folder {
                 "{what}; restore the folder from a backup, or set accept_data_loss = true for one start to go on without"
             ),
         ))
+    }
+}
+
+/// What has become of the batch that the database was made with, if it is in no table either.
+fn without_beginning(database: &Path, journals: &Journals) -> Result<Option<String>, StoreError> {
+    match journals.without_beginning(database) {
+        Some(what) if !tables::has_any(database, Kind::Meta)? => Ok(Some(what)),
+        _ => Ok(None),
     }
 }
 

@@ -12,7 +12,7 @@ use hookmq_broker::store::StoreError;
 
 use crate::fault::failed;
 use crate::keyspace::{COMMIT_NO, Kind};
-use crate::record;
+use crate::{aside, record};
 
 /// What the journals of a database hold.
 #[derive(Debug, Default)]
@@ -23,6 +23,10 @@ pub(crate) struct Journals {
     end: u64,
     /// The last batch that is whole, with all before it.
     pub(crate) last_commit_no: Option<u64>,
+    /// The first batch of all; number 0 is the one that a database is made with.
+    first_commit_no: Option<u64>,
+    /// There is nothing in the first journal.
+    is_first_empty: bool,
     /// The first place that is not.
     pub(crate) fault: Option<Fault>,
 }
@@ -63,8 +67,28 @@ impl Journals {
             journals
                 .read_one(&path)
                 .map_err(|error| failed(&path, error))?;
+            if journals.paths.first() == Some(&path) {
+                journals.is_first_empty = journals.end == 0 && journals.fault.is_none();
+            }
         }
         Ok(journals)
+    }
+
+    /// What has become of the batch that the database in `folder` was made with, in words; `None` if it is here.
+    pub(crate) fn without_beginning(&self, folder: &Path) -> Option<String> {
+        if self.first_commit_no == Some(0) {
+            return None;
+        }
+        let first = folder.join("0.jnl");
+        let name = first.display();
+        Some(match &self.fault {
+            _ if !self.paths.contains(&first) => format!("{name} is missing"),
+            _ if self.is_first_empty => format!("{name} is empty"),
+            Some(fault) if fault.path == first => {
+                format!("{name} is damaged at byte {}", fault.at)
+            }
+            _ => format!("{name} does not begin with the first batch"),
+        })
     }
 
     /// Cuts off what is not whole.
@@ -89,15 +113,8 @@ impl Journals {
         let Some(fault) = &self.fault else {
             return Ok(None);
         };
-        std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
-        let name = fault.path.file_name().unwrap_or_default().to_string_lossy();
-        let mut aside = folder.join(&*name);
-        for number in 1.. {
-            if !aside.exists() {
-                break;
-            }
-            aside = folder.join(format!("{name}.{number}"));
-        }
+        let name = fault.path.file_name().unwrap_or_default();
+        let aside = aside::free_path(folder, name).map_err(|error| failed(folder, error))?;
         std::fs::copy(&fault.path, &aside).map_err(|error| failed(&aside, error))?;
         Ok(Some(aside))
     }
@@ -143,6 +160,7 @@ impl Journals {
                 fault.n_batches += 1;
             } else if follows {
                 self.last_commit_no = commit_no.or(self.last_commit_no);
+                self.first_commit_no = self.first_commit_no.or(commit_no);
             } else {
                 self.fault = Some(Fault {
                     path: path.to_owned(),

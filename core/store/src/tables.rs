@@ -45,6 +45,14 @@ pub(crate) fn check(database: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Whether any of a keyspace is in tables; else all of it is in the journals.
+pub(crate) fn has_any(database: &Path, kind: Kind) -> Result<bool, StoreError> {
+    // Behind the engine's own list.
+    let number = kind as usize + 1;
+    let folder = database.join("keyspaces").join(number.to_string());
+    Ok(!tables(&folder)?.is_empty())
+}
+
 /// The tables of a keyspace, with what their checksums should be.
 fn tables(folder: &Path) -> Result<Vec<(PathBuf, u128)>, StoreError> {
     let current = folder.join("current");
@@ -180,6 +188,8 @@ mod tests {
         engine.flush().expect("flushed");
         drop(engine);
         check(folder.path()).expect("whole");
+        assert!(has_any(folder.path(), Kind::Retained).expect("whole"));
+        assert!(!has_any(folder.path(), Kind::Session).expect("whole"));
         let retained = folder
             .path()
             .join(format!("keyspaces/{}", Kind::ALL.len() - 1));

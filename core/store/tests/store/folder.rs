@@ -189,6 +189,50 @@ fn a_database_that_is_gone_is_noticed() {
     check_refused(folder.path(), "the folder db is missing");
 }
 
+/// All of a young store is in its first journal.
+#[test]
+fn a_first_journal_that_is_gone_or_cut_is_the_loss_of_everything() {
+    let cut = |journal: &Path, len| {
+        let file = std::fs::File::options().write(true).open(journal);
+        file.and_then(|file| file.set_len(len)).expect("cut");
+    };
+    let flip = |journal: &Path| {
+        let mut bytes = std::fs::read(journal).expect("readable");
+        bytes[40] ^= 1;
+        std::fs::write(journal, bytes).expect("written");
+    };
+    type Harm<'a> = &'a dyn Fn(&Path);
+    let harms: [(&str, Harm<'_>); 4] = [
+        ("missing", &|it| {
+            std::fs::remove_file(it).expect("removed")
+        }),
+        ("empty", &|it| cut(it, 0)),
+        ("damaged at byte 0", &|it| cut(it, 50)),
+        ("damaged at byte 0", &flip),
+    ];
+    for (words, harm) in harms {
+        let folder = temporary();
+        let mut store = open(folder.path());
+        fill(&mut store, &mut Model::default(), 0..10);
+        drop(store);
+        harm(&folder.path().join("db/0.jnl"));
+        let harmed = std::fs::read(folder.path().join("db/0.jnl")).ok();
+        // A name that is taken.
+        std::fs::create_dir_all(folder.path().join("damaged/db")).expect("created");
+        let words =
+            format!("db/0.jnl is {words}, and with it everything that 10 batches wrote");
+        let mut store = check_refused(folder.path(), &words);
+        let aside = folder.path().join("damaged/db.1");
+        assert!(aside.join("keyspaces/1/current").exists(), "all of it");
+        assert_eq!(std::fs::read(aside.join("0.jnl")).ok(), harmed);
+        let mut model = Model::default();
+        model.check_store(&mut store);
+        fill(&mut store, &mut model, 0..3);
+        drop(store);
+        model.check_store(&mut open(folder.path()));
+    }
+}
+
 #[test]
 fn a_file_of_numbers_that_is_gone_is_noticed() {
     let folder = temporary();
