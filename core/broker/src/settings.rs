@@ -60,6 +60,9 @@ pub struct BrokerSettings {
     /// Bytes of messages that all Sessions hold, queued and in flight, each message counted for every Session that holds it. Half of it
     /// is kept for Sessions that hold less than their share; the others' queues are full by [`SessionSettings::queue_full`].
     pub maximum_queued_bytes: usize,
+    /// Bytes of CONNECT packets that are not whole or not answered yet, of all connections together; the first 4 KiB of each do not
+    /// count. A connection that needs more is closed.
+    pub maximum_handshake_bytes: usize,
     /// Whether MQTT 5 clients are told plugins' reasons as Reason Strings.
     pub tell_reasons: bool,
     /// Whether a gate that all plugins pass means accept. As shipped it means deny.
@@ -84,6 +87,7 @@ impl Default for BrokerSettings {
             shared_strategy: SharedStrategy::default(),
             maximum_connections: 100_000,
             maximum_queued_bytes: 1 << 30,
+            maximum_handshake_bytes: 64 << 20,
             tell_reasons: true,
             accept_by_default: false,
             maximum_injected: 10_000,

@@ -13,7 +13,7 @@ use hookmq_plugin_api::{Field, Hook};
 use parking_lot::Mutex;
 
 use self::answering::refusal;
-use super::sessions::{Control, DisconnectType, Entry, Kick, State};
+use super::sessions::{Control, DisconnectType, Entry, Kick, StandingWill, State};
 use super::{Inner, Turn};
 use crate::client::ClientInfo;
 use crate::event::UserPairs;
@@ -81,16 +81,20 @@ impl Inner {
             request_problem_information: connect.request_problem_information,
             connected_at: SystemTime::now(),
         });
+        let mut will = self.standing_will(connect)?;
         // From here on, one CONNECT per Client Identifier at a time.
         let _gate = self.sessions.gate(&client.client_id).lock().await;
         let existing = self.take_over(&client).await;
         let mut draft = self.session_draft(connect, &client, &terms, existing.as_ref());
         self.prepare(chain, &client, &mut draft).await?;
+        if let (Some(standing), Some(delay)) = (&mut will, draft.will_delay_interval) {
+            Arc::make_mut(&mut standing.will).delay_interval = delay;
+        }
         let durability = gateway.durability.unwrap_or(self.storage.durability);
         let (entry, session_present) = self
             .session_for(turn, connect, &client, existing, &draft, durability)
             .await?;
-        let (entry, control, ticket) = self.attach(connect, &client, &terms, &draft, entry);
+        let (entry, control, ticket) = self.attach(connect, &client, &terms, &draft, will, entry);
         let connack = self.connack(connect, &client, &terms, &draft, session_present, assigned);
         self.tell_connected(connect, &entry, &client, session_present, &draft);
         Ok(Connected {
@@ -309,6 +313,7 @@ impl Inner {
         client: &Arc<ClientInfo>,
         terms: &Terms,
         draft: &SessionDraft<'_>,
+        will: Option<StandingWill>,
         entry: Arc<Entry>,
     ) -> (Arc<Entry>, Arc<Control>, Ticket) {
         let control = Arc::new(Control::new(entry.session.clone()));
@@ -319,11 +324,7 @@ impl Inner {
             state.epoch = self.next_epoch();
             self.timers.cancel(&std::mem::take(&mut state.timers));
             state.session_expiry_interval = draft.session_expiry_interval;
-            state.will = connect.will.as_ref().map(|will| {
-                let mut will = (**will).clone();
-                will.delay_interval = draft.will_delay_interval.unwrap_or(will.delay_interval);
-                Arc::new(will)
-            });
+            state.will = will;
             state.away_since = None;
             self.tell_session(&entry, &state)
         };
@@ -380,6 +381,23 @@ impl Inner {
                 ),
             ]
         });
+    }
+
+    /// The Will Message, if the whole broker's limit has room for it.
+    fn standing_will(&self, connect: &Connect) -> Result<Option<StandingWill>, ConnAck> {
+        let Some(will) = &connect.will else {
+            return Ok(None);
+        };
+        let standing = StandingWill::new(&self.budget, (**will).clone());
+        standing.map(Some).ok_or_else(|| {
+            let why = "no room for the Will Message";
+            refusal(
+                connect.version,
+                ReasonCode::QuotaExceeded,
+                Some(why),
+                UserProperties::new(),
+            )
+        })
     }
 
     /// Keep Alive in force [MQTT-3.2.2-21].

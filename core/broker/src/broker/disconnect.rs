@@ -54,7 +54,8 @@ impl Inner {
             if ended.forget_will {
                 state.will = None;
             }
-            (state.session_expiry_interval, state.will.clone())
+            let will = state.will.as_ref().map(|will| Arc::clone(&will.will));
+            (state.session_expiry_interval, will)
         };
         self.sessions.count_connected(false);
         self.notify_client(Hook::ClientDisconnected, &entry.session.0, client, || {

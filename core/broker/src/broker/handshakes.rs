@@ -1,11 +1,12 @@
-//! Connections that have not said CONNECT yet, as many as a listener may have: for one more the oldest gives way.
+//! Connections that have not said CONNECT yet, as many as a listener may have: for one more the oldest gives way. And the bytes that
+//! their CONNECT packets take, of all listeners together.
 //!
 //! Whoever means to connect says so at once, so the oldest is the least likely to be missed; sockets that are opened and kept silent
 //! push out each other.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -120,6 +121,68 @@ impl Drop for Handshake {
     }
 }
 
+/// Bytes of a CONNECT packet that are not counted: as many as nearly everybody needs.
+const FREE: usize = 4 << 10;
+
+/// The bytes of CONNECT packets that nobody has answered yet, beyond the first few of each: whoever sends them is unknown.
+#[derive(Debug)]
+pub(crate) struct Unanswered {
+    maximum: usize,
+    used: AtomicUsize,
+}
+
+impl Unanswered {
+    pub(crate) const fn new(maximum: usize) -> Self {
+        Self {
+            maximum,
+            used: AtomicUsize::new(0),
+        }
+    }
+
+    pub(crate) fn used(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    pub(crate) const fn maximum(&self) -> usize {
+        self.maximum
+    }
+
+    /// Of one connection, nothing so far.
+    pub(crate) fn begin(self: &Arc<Self>) -> UnansweredConnect {
+        UnansweredConnect {
+            all: Arc::clone(self),
+            bytes: 0,
+        }
+    }
+}
+
+/// What one CONNECT packet takes; dropped when it is answered.
+#[derive(Debug)]
+pub(crate) struct UnansweredConnect {
+    all: Arc<Unanswered>,
+    bytes: usize,
+}
+
+impl UnansweredConnect {
+    /// It takes so many bytes now; false if that is more than all together may.
+    pub(crate) fn grow(&mut self, to: usize) -> bool {
+        let bytes = to.saturating_sub(FREE);
+        let more = bytes.saturating_sub(self.bytes);
+        if more == 0 {
+            return true;
+        }
+        let before = self.all.used.fetch_add(more, Ordering::Relaxed);
+        self.bytes += more;
+        before.saturating_add(more) <= self.all.maximum
+    }
+}
+
+impl Drop for UnansweredConnect {
+    fn drop(&mut self) {
+        self.all.used.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt;
@@ -128,6 +191,24 @@ mod tests {
 
     fn has_to_go(handshake: &Handshake) -> bool {
         handshake.evicted().now_or_never().is_some()
+    }
+
+    #[test]
+    fn what_large_packets_take_together_has_a_limit_and_small_ones_are_free() {
+        let all = Arc::new(Unanswered::new(10_000));
+        let (mut one, mut other) = (all.begin(), all.begin());
+        assert!(one.grow(FREE) && other.grow(FREE));
+        assert_eq!(all.used(), 0);
+        assert!(
+            one.grow(FREE + 6_000) && one.grow(100),
+            "it does not shrink"
+        );
+        assert!(!other.grow(FREE + 6_000));
+        drop(other);
+        assert_eq!(all.used(), 6_000);
+        assert!(all.begin().grow(FREE + 4_000));
+        drop(one);
+        assert_eq!(all.used(), 0);
     }
 
     #[test]

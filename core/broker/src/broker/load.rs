@@ -63,6 +63,11 @@ impl Inner {
                 self.storage.maximum_waiting_bytes,
             ),
             Used::new(
+                "limits.maximum_handshake_bytes",
+                self.unanswered.used(),
+                self.unanswered.maximum(),
+            ),
+            Used::new(
                 "limits.maximum_connections",
                 self.sessions.n_connected(),
                 self.maximum_connections,

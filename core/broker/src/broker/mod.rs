@@ -24,11 +24,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use ahash::RandomState;
-use hookmq_mqtt::{ClientId, PacketType, ReasonCode};
+use hashbrown::HashSet;
+use hookmq_mqtt::{ClientId, PacketType, ReasonCode, TopicName};
 use hookmq_plugin_api::{EventRecord, Field, Hook, Owned, Refusal};
+use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
 
-use self::handshakes::Handshakes;
+use self::handshakes::{Handshakes, Unanswered};
 use self::reauthorize::Reauthorizations;
 use self::route::Route;
 use self::sessions::{Sessions, Subscription};
@@ -55,12 +57,16 @@ pub(crate) struct Inner {
     pub(crate) hooks: Hooks,
     pub(crate) router: Router<SessionRef, Subscription>,
     pub(crate) retained: Retained<Arc<Message>>,
+    /// Topics whose retained message did not fit at the start; the store still has it. Locked under the lock of retained messages.
+    retained_left: Mutex<HashSet<TopicName>>,
     pub(crate) sessions: Sessions,
     pub(crate) timers: Timers,
     reauthorizations: Reauthorizations,
     pub(crate) stats: Stats,
     /// Connections without CONNECT, of each listener; set at the start.
     pub(crate) handshakes: OnceLock<Vec<Arc<Handshakes>>>,
+    /// What CONNECT packets take that are not answered yet.
+    pub(crate) unanswered: Arc<Unanswered>,
     maximum_connections: usize,
     pub(crate) shared_strategy: Strategy,
     /// Whether MQTT 5 clients are told plugins' reasons.
@@ -164,11 +170,13 @@ impl Inner {
             hooks: Hooks::new(settings.hooks),
             router: Router::new(),
             retained: Retained::new(settings.retained),
+            retained_left: Mutex::default(),
             sessions: Sessions::new(),
             timers: Timers::default(),
             reauthorizations: Reauthorizations::default(),
             stats: Stats::default(),
             handshakes: OnceLock::new(),
+            unanswered: Arc::new(Unanswered::new(settings.maximum_handshake_bytes)),
             maximum_connections: settings.maximum_connections,
             shared_strategy: settings.shared_strategy,
             tell_reasons: settings.tell_reasons,

@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use super::timers::TimerKey;
 use crate::client::ClientInfo;
 use crate::session::SessionRef;
+use crate::session::budget::{Budget, Reserved};
 use crate::store::journal::Ticket;
 use crate::store::ledger::Ledger;
 use crate::store::{Change, StoredSubscription};
@@ -48,7 +49,7 @@ pub(crate) struct State {
     /// Seconds; `u32::MAX` never expires.
     pub(crate) session_expiry_interval: u32,
     /// The Will Message of the present connection, or one that waits for its delay.
-    pub(crate) will: Option<Arc<Will>>,
+    pub(crate) will: Option<StandingWill>,
     /// What waits in the broker's timers for a client that is away.
     pub(crate) timers: Vec<TimerKey>,
     /// The Session was removed; who still holds it must not use it.
@@ -57,6 +58,41 @@ pub(crate) struct State {
     pub(crate) away_since: Option<SystemTime>,
     /// The line to the journal, if the Session survives the broker.
     pub(crate) ledger: Option<Arc<Ledger>>,
+}
+
+/// A Will Message that may still be sent; its bytes count against the whole broker's limit until then.
+pub(crate) struct StandingWill {
+    pub(crate) will: Arc<Will>,
+    _bytes: Reserved,
+}
+
+impl StandingWill {
+    /// None where the limit leaves no room for it.
+    pub(crate) fn new(budget: &Arc<Budget>, will: Will) -> Option<Self> {
+        let bytes = Reserved::new(budget, weight(&will))?;
+        Some(Self {
+            will: Arc::new(will),
+            _bytes: bytes,
+        })
+    }
+
+    /// One that was promised before.
+    pub(crate) fn restored(budget: &Arc<Budget>, will: Arc<Will>) -> Self {
+        Self {
+            _bytes: Reserved::anyway(budget, weight(&will)),
+            will,
+        }
+    }
+}
+
+fn weight(will: &Will) -> usize {
+    size_of::<Will>()
+        + will.topic.len()
+        + will.payload.len()
+        + will.content_type.as_ref().map_or(0, String::len)
+        + will.response_topic.as_ref().map_or(0, |topic| topic.len())
+        + will.correlation_data.as_ref().map_or(0, |data| data.len())
+        + will.user_properties.encoded_len()
 }
 
 /// How a subscription came to be that was allowed with tags, to ask the same again.

@@ -8,7 +8,7 @@ use hookmq_mqtt::TopicName;
 use parking_lot::Mutex;
 
 use super::Inner;
-use super::sessions::{Entry, State, Subscription, Tagged};
+use super::sessions::{Entry, StandingWill, State, Subscription, Tagged};
 use super::timers::Due;
 use crate::client::ClientInfo;
 use crate::message::Message;
@@ -85,13 +85,16 @@ impl Inner {
             version: client.version,
             keep_alive: client.keep_alive,
             session_expiry_interval: state.session_expiry_interval,
-            will: state.will.clone(),
+            will: state.will.as_ref().map(|will| Arc::clone(&will.will)),
             away_since: state.away_since,
         })))
     }
 
     /// A message was retained. Called under the lock of retained messages.
     pub(crate) fn tell_retained(&self, message: Arc<Message>, durability: Durability) -> Ticket {
+        // Held until it is told, so that who clears the one that was left does so before, or not at all.
+        let mut left = self.retained_left.lock();
+        left.remove(message.topic.as_str());
         match (self.journal.get(), durability) {
             (None, _) => Ticket::NONE,
             // What the store may have from before is not what is retained now.
@@ -114,6 +117,9 @@ impl Inner {
         let mut topics = Vec::new();
         self.retained
             .for_each(|_, message| topics.push(message.topic.clone()));
+        for topic in std::mem::take(&mut *self.retained_left.lock()) {
+            self.tell_cleared(&topic, Durability::Os);
+        }
         let clear = |topic: &TopicName| {
             self.retained.clear_if(topic, |_| {
                 self.tell_cleared(topic, Durability::Os);
@@ -133,6 +139,15 @@ impl Inner {
         })
     }
 
+    /// A topic that has no retained message here is cleared: the store may have one that did not fit at the start.
+    pub(super) fn tell_left_cleared(&self, topic: &str, durability: Durability) -> Ticket {
+        let mut left = self.retained_left.lock();
+        match left.take(topic) {
+            Some(topic) => self.tell_cleared(&topic, durability),
+            None => Ticket::NONE,
+        }
+    }
+
     /// Takes in what the store has, but for queues.
     pub(crate) fn restore(
         &self,
@@ -142,8 +157,31 @@ impl Inner {
     ) -> ByNumber {
         let _ = self.journal.set(Arc::clone(journal));
         self.loaded.send_replace(0);
-        for message in restored.retained {
-            if self.rule_for(&message.topic) == Some(Durability::None) {
+        self.restore_retained(restored.retained, moment);
+        let maximum = self.session_settings.maximum_session_expiry_interval;
+        let mut n_shortened = 0_usize;
+        let mut by_number = ByNumber::default();
+        for mut session in restored.sessions {
+            let number = session.session.number;
+            let interval = &mut session.session.session_expiry_interval;
+            n_shortened += usize::from(*interval > maximum);
+            *interval = maximum.min(*interval);
+            by_number.insert(number, self.restore_session(journal, session, moment));
+        }
+        if n_shortened > 0 {
+            tracing::warn!(
+                "store: {n_shortened} sessions end earlier than their clients were told, {maximum} s after their connection: session.maximum_session_expiry_interval"
+            );
+        }
+        by_number
+    }
+
+    fn restore_retained(&self, messages: Vec<Message>, moment: Moment) {
+        let mut left = self.retained_left.lock();
+        let mut why = None;
+        for message in messages {
+            // It would take the room of one that lives.
+            if message.is_expired(moment.now) {
                 self.tell_cleared(&message.topic, Durability::Os);
                 continue;
             }
@@ -153,15 +191,14 @@ impl Inner {
                 .retained
                 .set(&message.topic, Arc::clone(&message), size)
             {
-                tracing::warn!(topic = %message.topic, %full, "store: a retained message is left where it is");
+                left.insert(message.topic.clone());
+                why = Some(full);
             }
         }
-        let mut by_number = ByNumber::default();
-        for session in restored.sessions {
-            let number = session.session.number;
-            by_number.insert(number, self.restore_session(journal, session, moment));
+        if let Some(full) = why {
+            let n_left = left.len();
+            tracing::warn!(%full, "store: {n_left} retained messages are left where they are");
         }
-        by_number
     }
 
     fn restore_session(
@@ -220,7 +257,9 @@ impl Inner {
         state.client = Some(client);
         state.epoch = self.next_epoch();
         state.session_expiry_interval = stored.session_expiry_interval;
-        state.will = stored.will;
+        state.will = stored
+            .will
+            .map(|will| StandingWill::restored(&self.budget, will));
         state.away_since = stored.away_since;
         state.ledger = Some(ledger);
         if state.away_since.is_none() {
@@ -255,7 +294,7 @@ impl Inner {
         if let Some(at) = state
             .will
             .as_ref()
-            .and_then(|will| after(will.delay_interval.min(expiry)))
+            .and_then(|standing| after(standing.will.delay_interval.min(expiry)))
         {
             let due = Due::Will(client_id.clone(), state.epoch);
             state.timers.push(self.timers.add(at, due));

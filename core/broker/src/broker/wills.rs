@@ -23,7 +23,7 @@ impl Inner {
         let (Some(will), Some(client)) = (will, client) else {
             return;
         };
-        self.publish_will(turn, &will, &client).await;
+        self.publish_will(turn, &will.will, &client).await;
         // Told when it is on its way: a broker that ends between sends it once more at its next start, rather than never.
         self.tell_session(entry, &entry.state.lock());
     }

@@ -13,7 +13,7 @@ use super::connection::FAREWELL;
 use super::outbound::{Outbound, Unlearned};
 use super::packets::{Protocol, ask_packet};
 use crate::broker::connect::Gateway;
-use crate::broker::handshakes::Handshake;
+use crate::broker::handshakes::{Handshake, UnansweredConnect};
 use crate::broker::{Inner, Turn};
 use crate::client::ClientInfo;
 use crate::event::packet::PacketDraft;
@@ -28,6 +28,7 @@ pub(super) async fn introduce<S: AsyncRead + AsyncWrite + Unpin + Send>(
     handshake: Option<Handshake>,
 ) -> Option<(Protocol, BytesMut, BytesMut, Ticket)> {
     let mut inbound = BytesMut::new();
+    let mut unanswered = inner.unanswered.begin();
     let settings = &inner.session_settings;
     let mut stopping = inner.stopping.subscribe();
     let evicted = async {
@@ -39,7 +40,7 @@ pub(super) async fn introduce<S: AsyncRead + AsyncWrite + Unpin + Send>(
     let read = tokio::select! {
         // A CONNECT that has come counts, whatever else has.
         biased;
-        read = tokio::time::timeout(settings.connect_timeout, read_connect(stream, &mut inbound, settings.maximum_packet_size)) => read,
+        read = tokio::time::timeout(settings.connect_timeout, read_connect(stream, &mut inbound, settings.maximum_packet_size, &mut unanswered)) => read,
         _ = stopping.wait_for(|stopping| *stopping) => return None,
         () = evicted => {
             tracing::debug!(endpoint = gateway.endpoint, listener = %gateway.listener, "gave way before CONNECT was there");
@@ -50,7 +51,11 @@ pub(super) async fn introduce<S: AsyncRead + AsyncWrite + Unpin + Send>(
     let connect = match read {
         Ok(Ok(Some(connect))) => connect,
         Ok(Ok(None)) => return None,
-        Ok(Err(error)) => {
+        Ok(Err(Unread::NoRoom)) => {
+            tracing::info!(endpoint = gateway.endpoint, listener = %gateway.listener, "not let in: limits.maximum_handshake_bytes");
+            return None;
+        }
+        Ok(Err(Unread::Malformed(error))) => {
             tracing::info!(endpoint = gateway.endpoint, listener = %gateway.listener, %error, "not let in");
             refuse_undecoded(stream, &inbound, &error).await;
             return None;
@@ -95,6 +100,7 @@ pub(super) async fn introduce<S: AsyncRead + AsyncWrite + Unpin + Send>(
     }
     let mut turn = Turn::new(inner);
     let answer = inner.connect(&chain, &mut turn, &connect, gateway).await;
+    drop(unanswered);
     turn.wake();
     let connected = match answer {
         Ok(connected) => connected,
@@ -122,12 +128,26 @@ pub(super) async fn introduce<S: AsyncRead + AsyncWrite + Unpin + Send>(
     Some((protocol, inbound, connack, opening))
 }
 
+/// Why there is no CONNECT.
+enum Unread {
+    Malformed(DecodeError),
+    /// It takes more memory than is left for those that nobody knows.
+    NoRoom,
+}
+
+impl From<DecodeError> for Unread {
+    fn from(error: DecodeError) -> Self {
+        Self::Malformed(error)
+    }
+}
+
 /// Reads until one whole packet is there; it must be CONNECT [MQTT-3.1.0-1]. `None` if the peer went.
 async fn read_connect<S: AsyncRead + Unpin>(
     stream: &mut S,
     inbound: &mut BytesMut,
     maximum_packet_size: u32,
-) -> Result<Option<Box<Connect>>, DecodeError> {
+    unanswered: &mut UnansweredConnect,
+) -> Result<Option<Box<Connect>>, Unread> {
     loop {
         // Judged before it is read whole: nobody unknown makes the broker keep another packet.
         if let Some(first) = inbound.first()
@@ -147,6 +167,7 @@ async fn read_connect<S: AsyncRead + Unpin>(
         }
         match stream.read_buf(inbound).await {
             Ok(0) | Err(_) => return Ok(None),
+            Ok(_) if !unanswered.grow(inbound.capacity()) => return Err(Unread::NoRoom),
             Ok(_) => {}
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Counted as each Session holds them: a message that waits for a hundred Sessions counts a hundred times, though its bytes are there
 //! once. Up to half of the limit whoever comes first is served; the other half is kept for Sessions that hold less than their fair
-//! share, so that some who let much pile up leave room for all others. Nothing touches it but messages that stay.
+//! share, so that some who let much pile up leave room for all others. Nothing touches it but messages that stay, Will Messages among them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -58,6 +58,35 @@ impl Budget {
         } else {
             0
         }
+    }
+}
+
+/// Bytes that stay as long as something that is no message of a queue, such as a Will Message.
+#[derive(Debug)]
+pub(crate) struct Reserved {
+    budget: Arc<Budget>,
+    bytes: usize,
+}
+
+impl Reserved {
+    /// None where so much is used that somebody who holds nothing yet may not have it.
+    pub(crate) fn new(budget: &Arc<Budget>, bytes: usize) -> Option<Self> {
+        (budget.owed(0, bytes) == 0).then(|| Self::anyway(budget, bytes))
+    }
+
+    /// Whatever else is used.
+    pub(crate) fn anyway(budget: &Arc<Budget>, bytes: usize) -> Self {
+        budget.used.fetch_add(bytes, Ordering::Relaxed);
+        Self {
+            budget: Arc::clone(budget),
+            bytes,
+        }
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.budget.used.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -134,6 +163,19 @@ mod tests {
         drop(all);
         assert_eq!(budget.used(), 0);
         assert_eq!(budget.n_holders.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn what_is_reserved_counts_until_it_is_dropped() {
+        let budget = Arc::new(Budget::new(1000));
+        let first = Reserved::new(&budget, 500).expect("the first half is for whoever comes");
+        assert!(Reserved::new(&budget, 501).is_none(), "more than its share");
+        let second = Reserved::new(&budget, 500).expect("its share");
+        assert!(Reserved::new(&budget, 1).is_none(), "all is used");
+        let third = Reserved::anyway(&budget, 10);
+        assert_eq!(budget.used(), 1010);
+        drop((first, second, third));
+        assert_eq!(budget.used(), 0);
     }
 
     #[test]

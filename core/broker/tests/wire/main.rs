@@ -5,6 +5,7 @@
 mod support;
 
 mod awaiting;
+mod changed;
 mod clock;
 mod connect;
 mod conversation;

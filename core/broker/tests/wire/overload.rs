@@ -12,14 +12,6 @@ use tokio::time::Instant;
 
 use crate::support::*;
 
-fn staying(client_id: &str) -> Connect {
-    Connect {
-        clean_start: false,
-        session_expiry_interval: Some(3600),
-        ..Connect::new(V5, client_id)
-    }
-}
-
 /// A broker with one listener on loopback.
 async fn listening(settings: BrokerSettings, listener: ListenerSettings) -> Server {
     let listeners = vec![listener];
@@ -53,14 +45,6 @@ async fn connects(stream: &mut TcpStream, client_id: &str) {
     assert_eq!(first[0], 0x20);
 }
 
-async fn until(what: &str, is_so: impl Fn() -> bool) {
-    let deadline = std::time::Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(std::time::Instant::now() < deadline, "{what}");
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-}
-
 #[tokio::test]
 async fn silent_sockets_push_out_each_other_and_nobody_who_speaks() {
     let listener = ListenerSettings {
@@ -79,7 +63,7 @@ async fn silent_sockets_push_out_each_other_and_nobody_who_speaks() {
         // Anybody is let in at any time.
         connects(&mut open(&server).await, &format!("newcomer{n}")).await;
     }
-    until("seven gave way", || server.stats().evicted_handshakes >= 7).await;
+    eventually("seven gave way", || server.stats().evicted_handshakes >= 7).await;
     let mut byte = [0];
     let oldest = silent.first_mut().expect("ten");
     assert!(
@@ -106,7 +90,7 @@ async fn where_there_is_no_room_silent_sockets_make_some() {
     };
     let server = listening(settings, on_loopback()).await;
     let silent = (open(&server).await, open(&server).await);
-    until("both are taken", || {
+    eventually("both are taken", || {
         let used = server.stats().used;
         let handshakes = |used: &&hookmq_broker::Used| used.limit == "listener.maximum_handshakes";
         used.iter()
@@ -225,7 +209,7 @@ async fn filled(queue_full: QueueFull) -> (Server, Client) {
     let mut sender = server.client("s").await;
     for n in 0..40 {
         let client_id = format!("away{n}");
-        let mut client = server.client_with(staying(&client_id)).await;
+        let mut client = server.client_with(staying(V5, &client_id)).await;
         client.subscribe(&client_id, QoS::AtLeastOnce).await;
         client.leaves().await;
     }
@@ -290,4 +274,63 @@ async fn where_the_oldest_go_nobody_rests() {
     assert!(stats.queued_bytes <= 200_000, "{}", stats.queued_bytes);
     let lost = |(reason, n): &(DropReason, u64)| *reason == DropReason::QueueFull && *n > 0;
     assert!(stats.dropped.iter().any(lost));
+}
+
+#[tokio::test]
+async fn wills_count_and_one_without_room_is_refused() {
+    let settings = BrokerSettings {
+        maximum_queued_bytes: 100_000,
+        ..lenient()
+    };
+    let server = Server::start(settings, []).await;
+    let with_will = async |client_id: &str, len: usize| {
+        let mut client = server.dial(V5);
+        let connect = Connect {
+            will: Some(Box::new(will("last", &"x".repeat(len)))),
+            ..staying(V5, client_id)
+        };
+        client.send(Packet::Connect(Box::new(connect))).await;
+        let line = client.line().await;
+        (client, line)
+    };
+    let (_, line) = with_will("greedy", 60_000).await;
+    assert!(line.contains("quota_exceeded"), "{line}");
+    let mut clients = Vec::new();
+    for client_id in ["a", "b", "c"] {
+        let (client, line) = with_will(client_id, 30_000).await;
+        assert!(line.contains("reason=success"), "{line}");
+        clients.push(client);
+    }
+    let (_, line) = with_will("d", 30_000).await;
+    assert!(line.contains("quota_exceeded"), "{line}");
+    // One that goes in peace takes its will along.
+    clients.remove(0).leaves().await;
+    let (_, line) = with_will("d", 30_000).await;
+    assert!(line.contains("reason=success"), "{line}");
+}
+
+#[tokio::test]
+async fn large_connects_that_nobody_has_judged_have_a_limit_together() {
+    let settings = BrokerSettings {
+        maximum_handshake_bytes: 32 << 10,
+        ..lenient()
+    };
+    let server = listening(settings, on_loopback()).await;
+    // CONNECT of 200 000 bytes, which does not end.
+    let mut begun = vec![0x10, 0xC0, 0x9A, 0x0C];
+    begun.resize(64 << 10, 0);
+    let mut stream = open(&server).await;
+    stream.write_all(&begun).await.expect("it is open");
+    let ended = stream.read(&mut [0]).await;
+    assert!(!matches!(ended, Ok(n) if n > 0), "{ended:?}");
+    let of_handshakes =
+        |used: &&hookmq_broker::Used| used.limit == "limits.maximum_handshake_bytes";
+    eventually("it was given back", || {
+        let all = server.stats().used;
+        all.iter()
+            .find(of_handshakes)
+            .is_some_and(|used| used.part == 0.0)
+    })
+    .await;
+    connects(&mut open(&server).await, "usual").await;
 }

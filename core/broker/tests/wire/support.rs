@@ -566,3 +566,22 @@ fn shown(value: Value<'_>) -> String {
         }
     }
 }
+
+/// A client whose Session stays.
+pub(crate) fn staying(version: ProtocolVersion, client_id: &str) -> Connect {
+    let mut connect = Connect::new(version, client_id);
+    connect.clean_start = false;
+    if version == V5 {
+        connect.session_expiry_interval = Some(3600);
+    }
+    connect
+}
+
+/// Waits until something is so, in real time: for what another thread does.
+pub(crate) async fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(std::time::Instant::now() < deadline, "{what}");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}

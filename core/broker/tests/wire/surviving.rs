@@ -7,7 +7,7 @@ use hookmq_broker::settings::StorageSettings;
 use hookmq_broker::store::{Durability, StoredSession, WallClock};
 use hookmq_broker::{Broker, BrokerSettings, DropReason};
 use hookmq_mqtt::packet::{Ack, Connect, Publish};
-use hookmq_mqtt::{Packet, PacketIdentifier, ProtocolVersion, QoS, ReasonCode, TopicFilter};
+use hookmq_mqtt::{Packet, PacketIdentifier, QoS, ReasonCode, TopicFilter};
 use hookmq_plugin_api::Closures;
 use hookmq_plugin_api::typed::{
     LoadRetainedAnswer, MessageRecord, PrepareSessionAnswer, SubscriptionRecord,
@@ -16,8 +16,8 @@ use parking_lot::Mutex;
 
 use crate::shelf::{Image, Shelf};
 use crate::support::{
-    Client, PATIENCE, Recorder, Server, V3, V5, ack, lenient, message, plugin, qos1, qos2,
-    retained, will,
+    Client, Recorder, Server, V3, V5, ack, eventually, lenient, message, plugin, qos1, qos2,
+    retained, staying, will,
 };
 
 fn settings() -> BrokerSettings {
@@ -36,16 +36,6 @@ async fn start_with(settings: BrokerSettings, shelf: &Arc<Shelf>) -> Server {
     Server { handle }
 }
 
-/// A client whose Session stays.
-fn staying(version: ProtocolVersion, client_id: &str) -> Connect {
-    let mut connect = Connect::new(version, client_id);
-    connect.clean_start = false;
-    if version == V5 {
-        connect.session_expiry_interval = Some(3600);
-    }
-    connect
-}
-
 /// CONNACK of a client whose Session stays, and the client.
 async fn resumes(server: &Server, connect: Connect) -> (Client, bool) {
     let mut client = server.dial(connect.version);
@@ -59,15 +49,6 @@ async fn away(server: &Server, client_id: &str, filter: &str, qos: QoS) {
     let (mut client, _) = resumes(server, staying(V5, client_id)).await;
     client.subscribe(filter, qos).await;
     client.leaves().await;
-}
-
-/// Waits until something is so.
-async fn until(what: &str, is_so: impl Fn() -> bool) {
-    let deadline = std::time::Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(std::time::Instant::now() < deadline, "{what}");
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -138,7 +119,7 @@ async fn what_was_acknowledged_is_there_after_a_kill() {
         sender.publish(retained("kept", "word")).await;
         sender.publish(qos1("none", "")).await;
         assert!(sender.line().await.starts_with("PUBACK"));
-        until("the retained message is stored", || {
+        eventually("the retained message is stored", || {
             shelf.image().retained.len() == 1
         })
         .await;
@@ -181,7 +162,7 @@ async fn qos_0_and_sessions_that_end_with_their_connection_never_touch_the_store
         .gets("PUBREC packet_identifier=2 reason=success")
         .await;
     away(&server, "stays", "b", QoS::AtLeastOnce).await;
-    until("it is told that the client is away", || {
+    eventually("it is told that the client is away", || {
         let image = shelf.image();
         image
             .sessions
@@ -232,7 +213,7 @@ async fn a_store_that_fails_withholds_acknowledgements_and_mends_itself() {
     let mut sender = server.client("s").await;
     shelf.set_failing(true);
     sender.publish(qos1("a", "1")).await;
-    until("it is tried again", || shelf.n_reopened() > 3).await;
+    eventually("it is tried again", || shelf.n_reopened() > 3).await;
     assert!(server.stats().store_is_failing);
     assert!(server.stats().unstored_bytes > 0);
     sender.send(Packet::PingReq).await;
@@ -242,7 +223,7 @@ async fn a_store_that_fails_withholds_acknowledgements_and_mends_itself() {
     sender
         .gets("PUBACK packet_identifier=1 reason=success")
         .await;
-    until("the alarm ends", || !server.stats().store_is_failing).await;
+    eventually("the alarm ends", || !server.stats().store_is_failing).await;
     assert_eq!(shelf.image().queued.len(), 1);
 }
 
@@ -304,7 +285,7 @@ async fn nothing_is_left_of_a_session_that_ended() {
             .leaves()
             .await;
     }
-    until("nothing is left", || shelf.image().is_empty()).await;
+    eventually("nothing is left", || shelf.image().is_empty()).await;
 }
 
 #[derive(Debug)]
@@ -347,7 +328,7 @@ async fn expiry_and_will_delay_go_on_while_the_broker_does_not_run() {
     connect.will = Some(Box::new(last));
     let (receiver, _) = resumes(&server, connect).await;
     receiver.vanishes().await;
-    until("it is told", || {
+    eventually("it is told", || {
         let image = shelf.image();
         image
             .sessions
@@ -378,7 +359,7 @@ async fn expiry_and_will_delay_go_on_while_the_broker_does_not_run() {
     );
     clock.jump(Duration::from_secs(3600));
     let _server = start(image, &told).await;
-    until("both Sessions expired", || told.lines().len() >= 4).await;
+    eventually("both Sessions expired", || told.lines().len() >= 4).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -392,7 +373,7 @@ async fn a_clock_that_is_put_right_while_the_broker_runs_ends_no_session_at_the_
     away(&server, "r", "a", QoS::AtLeastOnce).await;
     let years = Duration::from_secs(50 * 365 * 86_400);
     clock.jump(years);
-    until("it is told anew", || {
+    eventually("it is told anew", || {
         let image = shelf.image();
         let since = |session: &StoredSession| session.away_since;
         image.sessions.values().filter_map(since).all(|since| {
@@ -452,7 +433,7 @@ async fn plugins_see_what_was_stored_and_what_they_seed_is_stored_too() {
     let server = start(&shelf).await;
     let (client, _) = resumes(&server, staying(V5, "r")).await;
     client.vanishes().await;
-    until("it is stored", || shelf.image().retained.len() == 1).await;
+    eventually("it is stored", || shelf.image().retained.len() == 1).await;
     let image = shelf.image();
     let filters = |image: &Image| -> Vec<String> {
         let keys = image.subscriptions.keys();
@@ -470,7 +451,7 @@ async fn plugins_see_what_was_stored_and_what_they_seed_is_stored_too() {
     for _ in 0..2 {
         assert!(client.line().await.contains("welcome"));
     }
-    until("it is stored", || shelf.image().retained.len() == 2).await;
+    eventually("it is stored", || shelf.image().retained.len() == 2).await;
     let image = shelf.image();
     assert_eq!(
         image.retained.keys().collect::<Vec<_>>(),
@@ -496,7 +477,7 @@ async fn a_will_that_was_due_when_the_broker_ended_is_sent_by_the_next() {
     let server = start(&shelf).await;
     let (mut watcher, _) = resumes(&server, staying(V5, "watcher")).await;
     assert!(watcher.line().await.contains("gone"));
-    until("it is told", || {
+    eventually("it is told", || {
         shelf
             .image()
             .sessions

@@ -166,6 +166,12 @@ impl Config {
                 &Size(1 << 20..=u64::MAX),
                 default.maximum_queued_bytes,
             ),
+            maximum_handshake_bytes: session::size(
+                section,
+                "maximum_handshake_bytes",
+                &Size(1 << 20..=u64::MAX),
+                default.maximum_handshake_bytes,
+            ),
             maximum_injected: section.get(
                 "maximum_injected",
                 &Whole(1..=usize::MAX),

@@ -26,7 +26,10 @@ impl Inner {
             });
             match cleared {
                 Some(_) => "removed",
-                None => return Ok(()),
+                None => {
+                    offer.wait_for(self.tell_left_cleared(topic, offer.durability()));
+                    return Ok(());
+                }
             }
         } else {
             let message = Arc::clone(offer.message());
