@@ -53,7 +53,7 @@ impl DiskStore {
     /// Another store has it open; it is of a newer version; it is damaged; or a part of it is missing. Says which, and what to do.
     pub fn open(path: &Path, options: StoreOptions) -> Result<Self, StoreError> {
         guarded(path, || {
-            let folder = Folder::lock(path)?;
+            let mut folder = Folder::lock(path)?;
             let Opened {
                 engine,
                 synced,
@@ -198,6 +198,7 @@ impl DiskStore {
             Durability::None | Durability::Os => PersistMode::Buffer,
             Durability::Disk => PersistMode::SyncData,
         };
+        self.folder.look_after_pause()?;
         if changes.is_empty() {
             let persisted = self.engine()?.persist(mode);
             return persisted.map_err(|why| failed(self.path(), why));
@@ -224,6 +225,8 @@ impl DiskStore {
                 .write(self.commit_no)
                 .map_err(|error| failed(&self.folder.synced(), error))?;
         }
+        // What was acknowledged is on the disk now, wherever the folder has gone.
+        self.folder.look()?;
         self.folder.close()
     }
 
@@ -282,7 +285,8 @@ impl Drop for DiskStore {
         }
         // Its threads may make files to the last.
         self.engine = None;
-        if let Err(error) = self.folder.close() {
+        let closed = self.folder.look().and_then(|()| self.folder.close());
+        if let Err(error) = closed {
             tracing::warn!(%error, "store: files may be open to others, their folder is not");
         }
     }

@@ -7,13 +7,18 @@
 //! damaged/  journals and databases that were not whole, as they were found
 //! ```
 
+mod taking;
+
 use std::ffi::OsStr;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use fjall::PersistMode;
 use hookmq_broker::store::StoreError;
 
+use self::taking::is_own;
+use crate::anchor::Anchor;
 use crate::batch::Batch;
 use crate::engine::Engine;
 use crate::fault::failed;
@@ -23,21 +28,21 @@ use crate::options::StoreOptions;
 use crate::synced::{Found, Synced};
 use crate::{aside, migrate, modes, record, tables};
 
-/// Names in the folder that are the store's; a file system puts `lost+found` into its own.
-fn is_own(name: &OsStr) -> bool {
-    ["lock", "synced", "synced.new", "db", "db.new", "damaged"]
-        .iter()
-        .any(|own| name == *own)
-        || name == "lost+found"
-}
-
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
     /// Locked.
     _lock: File,
+    /// The folder itself, and the database once it is open.
+    anchors: Vec<Anchor>,
+    /// When it was last seen that both are where they were.
+    looked: Option<Instant>,
 }
+
+/// How long a pause is before the first batch after it is preceded by a look; in between the folder is looked at once a second, when
+/// batches are brought to the disk.
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// A store that is there as a whole, or as far as its owner puts up with.
 #[derive(Debug)]
@@ -51,59 +56,28 @@ pub(crate) struct Opened {
 }
 
 impl Folder {
-    /// Takes a folder for this process alone; makes it if there is none.
-    pub(crate) fn lock(path: &Path) -> Result<Self, StoreError> {
-        Self::refuse_others(path)?;
-        modes::make_folder(path).map_err(|error| failed(path, error))?;
-        let lock_path = path.join("lock");
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let lock = options
-            .open(&lock_path)
-            .map_err(|error| failed(&lock_path, error))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self {
-                path: path.to_owned(),
-                _lock: lock,
-            }),
-            Err(TryLockError::WouldBlock) => Err(failed(
-                path,
-                "another broker has this folder open; each broker needs one of its own",
-            )),
-            Err(TryLockError::Error(error)) => Err(failed(&lock_path, error)),
-        }
-    }
-
-    /// A folder that is there must be a store, or empty: everything in it is closed to others.
-    fn refuse_others(path: &Path) -> Result<(), StoreError> {
-        let entries = match std::fs::read_dir(path) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
-                return Err(failed(path, "it is no folder"));
-            }
-            Err(error) => return Err(failed(path, error)),
-        };
-        for entry in entries {
-            let name = entry.map_err(|error| failed(path, error))?.file_name();
-            if !is_own(&name) {
-                return Err(failed(
-                    path,
-                    format_args!(
-                        "{} is in it, which is not the store's; give it a folder of its own",
-                        name.display()
-                    ),
-                ));
-            }
-        }
-        Ok(())
-    }
-
     /// Closes what is the store's to others.
     pub(crate) fn close(&self) -> Result<(), StoreError> {
         modes::close(&self.path, is_own).map_err(|error| failed(&self.path, error))
+    }
+
+    /// Looks whether the folder and its database are still the ones that were opened.
+    ///
+    /// # Errors
+    /// One of them is gone, or another one stands in its place.
+    pub(crate) fn look(&mut self) -> Result<(), StoreError> {
+        self.looked = None;
+        self.anchors.iter().try_for_each(Anchor::look)?;
+        self.looked = Some(Instant::now());
+        Ok(())
+    }
+
+    /// The same, if nobody has looked for a while.
+    pub(crate) fn look_after_pause(&mut self) -> Result<(), StoreError> {
+        match self.looked {
+            Some(at) if at.elapsed() < PAUSE => Ok(()),
+            _ => self.look(),
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -120,7 +94,7 @@ impl Folder {
     }
 
     /// Opens what is in the folder, or makes it.
-    pub(crate) fn open(&self, options: &StoreOptions) -> Result<Opened, StoreError> {
+    pub(crate) fn open(&mut self, options: &StoreOptions) -> Result<Opened, StoreError> {
         let mut damaged = Vec::new();
         let mut synced = self.find_synced(options, &mut damaged)?;
         let journals = match self.find_journals(options, synced.as_ref(), &mut damaged)? {
@@ -158,15 +132,17 @@ impl Folder {
                 .map_err(|error| failed(&path, error))?;
         }
         self.close()?;
+        self.anchors.push(Anchor::at(&self.database())?);
         Ok(opened)
     }
 
     /// Opens the database once more after an error; everything up to `commit_no` has to be there.
     pub(crate) fn reopen(
-        &self,
+        &mut self,
         options: &StoreOptions,
         commit_no: u64,
     ) -> Result<Opened, StoreError> {
+        self.look()?;
         let journals = Journals::read(&self.database())?;
         if without_beginning(&self.database(), &journals)?.is_some()
             || journals.last_commit_no.is_some_and(|last| last < commit_no)
@@ -209,6 +185,7 @@ impl Folder {
             told => format!("everything that {told} batches wrote"),
         };
         if !database.exists() {
+            taking::refuse_dangling(&database)?;
             if told > 0 {
                 let what = format!("the folder db is missing, and with it {lost}");
                 self.put_up_with(options, damaged, what)?;

@@ -7,7 +7,7 @@
 //! queues     queues that are given back, one a call         journals   the engine's journals are looked at before it does
 //! synced     what has reached the disk, beside the database tables     and its tables
 //! migrate    from one format to the next                    folder     whose the folder is, and whether all of it is there
-//! aside      where what is not whole is kept
+//! aside      where what is not whole is kept                anchor     whether the folder is still where it was opened
 //! ```
 //!
 //! A record carries a checksum over its key and itself. One that does not fit is named, put aside and left out; where the engine
@@ -28,6 +28,7 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
+mod anchor;
 mod aside;
 mod batch;
 mod damage;

@@ -52,6 +52,40 @@ pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     set(path, 0o700)
 }
 
+/// A folder's owner who is not the user that the broker runs as. The modes guard against everybody but the owner.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Stranger {
+    /// User number of the owner.
+    pub(crate) owner: u32,
+    /// User number of this process.
+    pub(crate) own: u32,
+}
+
+/// Looks whose a folder is. Whose this process is, a file tells that it makes at `probe` and takes away.
+#[cfg(unix)]
+pub(crate) fn stranger(folder: &Path, probe: &Path) -> io::Result<Option<Stranger>> {
+    use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+    match std::fs::remove_file(probe) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut options = std::fs::OpenOptions::new();
+    let made = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(probe)?;
+    let own = made.metadata().map(|made| made.uid());
+    std::fs::remove_file(probe)?;
+    let (owner, own) = (std::fs::metadata(folder)?.uid(), own?);
+    Ok((owner != own).then_some(Stranger { owner, own }))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn stranger(_folder: &Path, _probe: &Path) -> io::Result<Option<Stranger>> {
+    Ok(None)
+}
+
 #[cfg(unix)]
 fn set(path: &Path, mode: u32) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
@@ -65,4 +99,28 @@ fn set(path: &Path, mode: u32) -> io::Result<()> {
 #[cfg(not(unix))]
 fn set(_path: &Path, _mode: u32) -> io::Result<()> {
     Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_owner_who_is_somebody_else_is_noticed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (path, probe) = (folder.path(), folder.path().join("probe"));
+        assert_eq!(stranger(path, &probe).expect("readable"), None);
+        // Of a broker that was killed here.
+        std::fs::write(&probe, "").expect("written");
+        assert_eq!(stranger(path, &probe).expect("readable"), None);
+        assert!(!probe.exists());
+        let somebody = 65_533;
+        // Only the superuser may give a folder away.
+        if std::os::unix::fs::chown(path, Some(somebody), None).is_ok() {
+            let found = stranger(path, &probe).expect("readable");
+            let found = found.expect("somebody else");
+            assert_eq!(found.owner, somebody);
+            assert_ne!(found.own, somebody);
+        }
+    }
 }

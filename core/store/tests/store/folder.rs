@@ -100,6 +100,33 @@ fn a_folder_that_cannot_be_is_refused_by_name() {
 }
 
 #[test]
+fn a_link_to_nothing_is_refused_as_that() {
+    let folder = temporary();
+    let (path, target) = (folder.path().join("data"), folder.path().join("later"));
+    std::os::unix::fs::symlink(&target, &path).expect("linked");
+    for below in [path.clone(), path.join("below")] {
+        let refused = DiskStore::open(&below, options()).expect_err("nothing is there");
+        assert_eq!(refused.what, path.display().to_string());
+        assert!(
+            refused.why.contains("a symbolic link to nothing"),
+            "{refused}"
+        );
+        assert!(refused.why.contains("later is not there"), "{refused}");
+    }
+    std::fs::create_dir(&target).expect("created");
+    drop(open(&path));
+    let database = target.join("db");
+    std::fs::rename(&database, folder.path().join("elsewhere")).expect("renamed");
+    std::os::unix::fs::symlink("../nothing", &database).expect("linked");
+    let refused = DiskStore::open(&path, options()).expect_err("nothing is there");
+    assert_eq!(refused.what, path.join("db").display().to_string());
+    assert!(
+        refused.why.contains("a symbolic link to nothing"),
+        "{refused}"
+    );
+}
+
+#[test]
 fn a_creation_that_was_interrupted_is_begun_anew() {
     let folder = temporary();
     let half = folder.path().join("db.new/keyspaces");
@@ -203,9 +230,7 @@ fn a_first_journal_that_is_gone_or_cut_is_the_loss_of_everything() {
     };
     type Harm<'a> = &'a dyn Fn(&Path);
     let harms: [(&str, Harm<'_>); 4] = [
-        ("missing", &|it| {
-            std::fs::remove_file(it).expect("removed")
-        }),
+        ("missing", &|it| std::fs::remove_file(it).expect("removed")),
         ("empty", &|it| cut(it, 0)),
         ("damaged at byte 0", &|it| cut(it, 50)),
         ("damaged at byte 0", &flip),
@@ -219,8 +244,7 @@ fn a_first_journal_that_is_gone_or_cut_is_the_loss_of_everything() {
         let harmed = std::fs::read(folder.path().join("db/0.jnl")).ok();
         // A name that is taken.
         std::fs::create_dir_all(folder.path().join("damaged/db")).expect("created");
-        let words =
-            format!("db/0.jnl is {words}, and with it everything that 10 batches wrote");
+        let words = format!("db/0.jnl is {words}, and with it everything that 10 batches wrote");
         let mut store = check_refused(folder.path(), &words);
         let aside = folder.path().join("damaged/db.1");
         assert!(aside.join("keyspaces/1/current").exists(), "all of it");

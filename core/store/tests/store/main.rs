@@ -4,6 +4,7 @@ mod damage;
 mod folder;
 mod full;
 mod model;
+mod moved;
 mod random;
 mod round_trip;
 mod space;
