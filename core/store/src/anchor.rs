@@ -1,7 +1,6 @@
 //! Whether a path still leads to the folder that was opened there. A folder that is moved away or removed takes along the files that
 //! the broker has open: writing goes on without an error, and at the next start nothing of it is found.
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -15,7 +14,7 @@ pub(crate) struct Anchor {
     path: PathBuf,
     /// Held open, so that no other folder gets its number.
     #[cfg(unix)]
-    folder: File,
+    folder: std::fs::File,
 }
 
 impl Anchor {
@@ -24,7 +23,7 @@ impl Anchor {
         Ok(Self {
             path: path.to_owned(),
             #[cfg(unix)]
-            folder: File::open(path).map_err(|error| failed(path, error))?,
+            folder: std::fs::File::open(path).map_err(|error| failed(path, error))?,
         })
     }
 
