@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use hookmq_mqtt::TopicName;
 use parking_lot::Mutex;
 
@@ -177,7 +177,7 @@ impl Inner {
     }
 
     fn restore_retained(&self, messages: Vec<Message>, moment: Moment) {
-        let mut left = self.retained_left.lock();
+        let mut left = HashSet::new();
         let mut why = None;
         for message in messages {
             // It would take the room of one that lives.
@@ -199,6 +199,7 @@ impl Inner {
             let n_left = left.len();
             tracing::warn!(%full, "store: {n_left} retained messages are left where they are");
         }
+        *self.retained_left.lock() = left;
     }
 
     fn restore_session(
