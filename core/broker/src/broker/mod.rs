@@ -1,7 +1,7 @@
 //! What all connections share, and one file per verb. Read `publish.rs` first.
 //!
 //! Order of locks, never two of one row, always downwards: a gate of `sessions`, an entry's state, a shard of `sessions`, a half of
-//! a Session, router, retained, a notice order. A shard of kept answers is never taken together with another. No hook runs under any but the gate.
+//! a Session, router, retained, what is left of it in the store, the journal, a notice order. A shard of kept answers is never taken together with another. No hook runs under any but the gate.
 
 pub(crate) mod connect;
 pub(crate) mod disconnect;
