@@ -7,6 +7,9 @@
 -- client id that topics give a meaning are written as in URLs (/ is %2F, + is %2B, # is %23, % is %25), so that every client has one
 -- level of its own; client_id in the payload is as the client said it.
 --
+-- A broker that is killed tells nobody who went with it, and one that stops can publish no more: where retained messages outlive it
+-- ([storage]), such a client stays "online" until it comes again. Compare timestamp with the broker's start where that matters.
+--
 --   [[plugin]]
 --   path = "scripts/presence.lua"
 --   grants = ["publish"]

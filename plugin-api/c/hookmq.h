@@ -112,7 +112,7 @@
 enum {
     /* All listeners are bound. */
     hookmq_hook_broker_started = 0,
-    /* A stop was asked for; clients are still connected. */
+    /* A stop was asked for; clients are being disconnected, and nothing can be published any more. */
     hookmq_hook_broker_stopping = 1,
     /* The last client is gone. */
     hookmq_hook_broker_stopped = 2,
@@ -265,7 +265,7 @@ enum {
     hookmq_field_source = 38,
     /* Client Identifier of the publisher; absent for what no client published. */
     hookmq_field_sender_client_id = 39,
-    /* Client Identifier of the receiving Session. */
+    /* Client Identifier of the receiving Session; for a message that was dropped before anybody was to receive it, absent. */
     hookmq_field_receiver_client_id = 40,
     /* Username of the receiving client. */
     hookmq_field_receiver_username = 41,

@@ -170,7 +170,7 @@
 ---@field sequence number Counts the notices about one client that this plugin is told, from 1; a gap means that some were lost to a full queue. Notices about the broker count for themselves.
 ---@field timestamp number Milliseconds since 1970-01-01 UTC.
 
----The event of `broker_stopping`, as a handler's `msg`. A stop was asked for; clients are still connected.
+---The event of `broker_stopping`, as a handler's `msg`. A stop was asked for; clients are being disconnected, and nothing can be published any more.
 ---@class broker.BrokerStoppingEvent
 ---@field endpoint? string Remote address of the client, `ip:port`; for `broker_...` hooks the first listener's bound address.
 ---@field sequence number Counts the notices about one client that this plugin is told, from 1; a gap means that some were lost to a full queue. Notices about the broker count for themselves.
@@ -464,7 +464,7 @@
 ---The event of `intercept_enqueue`, as a handler's `msg`. Once per receiver, before the message is handed to its Session; retained messages too.
 ---@class broker.InterceptEnqueueEvent
 ---@field sender_client_id? string Client Identifier of the publisher; absent for what no client published.
----@field receiver_client_id string Client Identifier of the receiving Session.
+---@field receiver_client_id string Client Identifier of the receiving Session; for a message that was dropped before anybody was to receive it, absent.
 ---@field receiver_username? string Username of the receiving client.
 ---@field source string Where the message comes from: `client`, `will`, `plugin`, `broker` or, on its way to a new subscriber, `retained`.
 ---@field topic string Topic Name.
@@ -482,7 +482,7 @@
 ---The event of `intercept_delivery`, as a handler's `msg`. A PUBLISH for one receiver leaves its queue.
 ---@class broker.InterceptDeliveryEvent
 ---@field sender_client_id? string Client Identifier of the publisher; absent for what no client published.
----@field receiver_client_id string Client Identifier of the receiving Session.
+---@field receiver_client_id string Client Identifier of the receiving Session; for a message that was dropped before anybody was to receive it, absent.
 ---@field receiver_username? string Username of the receiving client.
 ---@field source string Where the message comes from: `client`, `will`, `plugin`, `broker` or, on its way to a new subscriber, `retained`.
 ---@field topic string Topic Name.
@@ -502,7 +502,7 @@
 ---@field dropped boolean Whether the message was dropped instead of being enqueued.
 ---@field reason? string Why, as one word: queue_full, expired, too_large, no_local, quota, plugin, inflight_lost, session_ended, offline_qos0, taken_over, clean_start, disconnected.
 ---@field sender_client_id? string Client Identifier of the publisher; absent for what no client published.
----@field receiver_client_id string Client Identifier of the receiving Session.
+---@field receiver_client_id string Client Identifier of the receiving Session; for a message that was dropped before anybody was to receive it, absent.
 ---@field receiver_username? string Username of the receiving client.
 ---@field source string Where the message comes from: `client`, `will`, `plugin`, `broker` or, on its way to a new subscriber, `retained`.
 ---@field topic string Topic Name.
@@ -522,7 +522,7 @@
 ---The event of `message_overwritten`, as a handler's `msg`. The oldest message of a full queue made room for a new one.
 ---@class broker.MessageOverwrittenEvent
 ---@field sender_client_id? string Client Identifier of the publisher; absent for what no client published.
----@field receiver_client_id string Client Identifier of the receiving Session.
+---@field receiver_client_id string Client Identifier of the receiving Session; for a message that was dropped before anybody was to receive it, absent.
 ---@field receiver_username? string Username of the receiving client.
 ---@field source string Where the message comes from: `client`, `will`, `plugin`, `broker` or, on its way to a new subscriber, `retained`.
 ---@field topic string Topic Name.
@@ -563,7 +563,7 @@
 ---@field reason? string Why, as one word: queue_full, expired, too_large, no_local, quota, plugin, inflight_lost, session_ended, offline_qos0, taken_over, clean_start, disconnected.
 ---@field plugin? string Name of the plugin that caused it.
 ---@field sender_client_id? string Client Identifier of the publisher; absent for what no client published.
----@field receiver_client_id string Client Identifier of the receiving Session.
+---@field receiver_client_id string Client Identifier of the receiving Session; for a message that was dropped before anybody was to receive it, absent.
 ---@field receiver_username? string Username of the receiving client.
 ---@field source string Where the message comes from: `client`, `will`, `plugin`, `broker` or, on its way to a new subscriber, `retained`.
 ---@field topic string Topic Name.
@@ -583,7 +583,7 @@
 ---The event of `message_expired`, as a handler's `msg`. A waiting message was dropped because its Message Expiry Interval has passed.
 ---@class broker.MessageExpiredEvent
 ---@field sender_client_id? string Client Identifier of the publisher; absent for what no client published.
----@field receiver_client_id string Client Identifier of the receiving Session.
+---@field receiver_client_id string Client Identifier of the receiving Session; for a message that was dropped before anybody was to receive it, absent.
 ---@field receiver_username? string Username of the receiving client.
 ---@field source string Where the message comes from: `client`, `will`, `plugin`, `broker` or, on its way to a new subscriber, `retained`.
 ---@field topic string Topic Name.
@@ -681,7 +681,7 @@
 ---@field version? string The script's own version.
 ---@field description? string What the script does, in a sentence.
 ---@field broker_started? fun(...) All listeners are bound. A notice. Parameters, by name: endpoint, sequence, timestamp.
----@field broker_stopping? fun(...) A stop was asked for; clients are still connected. A notice. Parameters, by name: endpoint, sequence, timestamp.
+---@field broker_stopping? fun(...) A stop was asked for; clients are being disconnected, and nothing can be published any more. A notice. Parameters, by name: endpoint, sequence, timestamp.
 ---@field broker_stopped? fun(...) The last client is gone. A notice. Parameters, by name: endpoint, sequence, timestamp.
 ---@field config_reloaded? fun(...) A new set of plugins or a new configuration is live. A notice. Parameters, by name: generation, sequence, timestamp.
 ---@field validate_connection? fun(...): broker.Verdict? CONNECT is decoded and CONNACK not yet sent. A gate: it may answer pass, accept, deny or disconnect. It may change client_id, username, keep_alive, session_expiry_interval, receive_maximum, maximum_packet_size, topic_alias_maximum, maximum_qos, response_information, response_user_properties, reason_string, authentication_data. It may await. Parameters, by name: password, secure, clean_start, keep_alive, session_expiry_interval, receive_maximum, maximum_packet_size, topic_alias_maximum, request_response_information, request_problem_information, authentication_method, authentication_data, user_properties, will_topic, will_payload, will_qos, will_retain, will_delay_interval, client_id, username, endpoint, listener, protocol_version.

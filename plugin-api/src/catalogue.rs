@@ -260,7 +260,7 @@ catalogue! {
         fields: [Endpoint] + NOTICE,
     }
     BrokerStopping broker_stopping Notice {
-        when: "A stop was asked for; clients are still connected.",
+        when: "A stop was asked for; clients are being disconnected, and nothing can be published any more.",
         fields: [Endpoint] + NOTICE,
     }
     BrokerStopped broker_stopped Notice {

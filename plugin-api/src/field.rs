@@ -92,7 +92,7 @@ fields! {
     CorrelationData correlation_data Bytes optional "Handed back with the response.";
     Source source Text always "Where the message comes from: `client`, `will`, `plugin`, `broker` or, on its way to a new subscriber, `retained`.";
     SenderClientId sender_client_id Text optional "Client Identifier of the publisher; absent for what no client published.";
-    ReceiverClientId receiver_client_id Text always "Client Identifier of the receiving Session.";
+    ReceiverClientId receiver_client_id Text always "Client Identifier of the receiving Session; for a message that was dropped before anybody was to receive it, absent.";
     ReceiverUsername receiver_username Text optional "Username of the receiving client.";
     TopicFilter topic_filter Text always "Topic Filter as the client sent it, `$share/{ShareName}/` included.";
     ShareName share_name Text optional "Share Name of a Shared Subscription.";

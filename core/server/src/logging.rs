@@ -66,14 +66,15 @@ impl Log {
     }
 }
 
-/// How much is logged. The store's engine speaks of its own files at every start, which says nothing to an operator; what it warns of does.
+/// How much is logged. The store's engine speaks of its own files at every start, which says nothing to an operator; what it warns of does. Its log of batches only repeats, in
+/// greater words, what the broker says of a store that fails.
 fn filter(level: &str) -> EnvFilter {
     let asked = EnvFilter::new(level);
     if asked.max_level_hint() <= Some(LevelFilter::WARN) {
         return asked;
     }
     // Named first, so that a level which names them counts more.
-    EnvFilter::new(format!("fjall=warn,lsm_tree=warn,sfa=warn,{level}"))
+    EnvFilter::new(format!("fjall=warn,fjall::batch=off,lsm_tree=warn,sfa=warn,{level}"))
 }
 
 /// One line per event: `2026-01-31 12:00:00.123Z INFO  [auth] message key=value (auth.lua:12)`.

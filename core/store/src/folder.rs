@@ -291,10 +291,13 @@ impl Folder {
         let n_batches = fault.n_batches;
         let is_short = journals.last_commit_no.is_some_and(|last| last < synced_no);
         if fault.is_inside || is_short {
+            // A file that was cut does not tell what was behind.
+            let n_told = synced_no.saturating_sub(journals.last_commit_no.unwrap_or_default());
+            let n_lost = (n_batches as u64).max(if is_short { n_told } else { 0 });
             self.put_up_with(
                 options,
                 damaged,
-                format!("{name} is damaged at byte {at}, and about {n_batches} batches behind it cannot be read"),
+                format!("{name} is damaged at byte {at}, and about {n_lost} batches behind it cannot be read"),
             )?;
         } else if n_batches > 0 {
             damaged.push(format!(

@@ -11,7 +11,7 @@ use crate::field::Field;
 use crate::value::Value;
 use crate::view;
 
-/// A stop was asked for; clients are still connected.
+/// A stop was asked for; clients are being disconnected, and nothing can be published any more.
 ///
 /// Notice `broker_stopping`.
 #[derive(Clone, Copy)]
@@ -63,7 +63,7 @@ impl fmt::Debug for BrokerStopping<'_> {
 }
 
 impl Closures {
-    /// Answers `broker_stopping`. A stop was asked for; clients are still connected.
+    /// Answers `broker_stopping`. A stop was asked for; clients are being disconnected, and nothing can be published any more.
     #[must_use]
     pub fn on_broker_stopping<R>(
         self,

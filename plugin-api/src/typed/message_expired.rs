@@ -38,7 +38,7 @@ impl<'a> MessageExpired<'a> {
         self.get(Field::SenderClientId).as_text()
     }
 
-    /// Client Identifier of the receiving Session.
+    /// Client Identifier of the receiving Session; for a message that was dropped before anybody was to receive it, absent.
     #[must_use]
     pub fn receiver_client_id(&self) -> &str {
         view::text(self.get(Field::ReceiverClientId))

@@ -83,6 +83,21 @@ impl StatsView {
         for Used { limit, part } in &self.used {
             writeln!(out, "hookmq_limit_used{{limit=\"{limit}\"}} {part}")?;
         }
+        for (name, value, help) in [
+            (
+                "store_is_failing",
+                u64::from(self.store_is_failing),
+                "1 while the store does not work and acknowledgements wait for it.",
+            ),
+            (
+                "unstored_bytes",
+                self.unstored_bytes as u64,
+                "Bytes of changes that the store does not have yet.",
+            ),
+        ] {
+            head(out, name, "gauge", help)?;
+            writeln!(out, "hookmq_{name} {value}")?;
+        }
         head(
             out,
             "evicted_handshakes_total",

@@ -29,6 +29,18 @@ pub enum Durability {
     Disk,
 }
 
+impl Durability {
+    /// Its name in a config.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Os => "os",
+            Self::Disk => "disk",
+        }
+    }
+}
+
 /// A time on both clocks: the steady one that runs out intervals, and the wall clock that goes on while the broker does not run.
 #[derive(Debug, Clone, Copy)]
 pub struct Moment {

@@ -38,6 +38,13 @@ fn listing(sources: &Sources, config: &Config, generation: &Generation) -> Strin
         // Writing to a text cannot fail.
         let _ = writeln!(out, "  {}  {}  {who}", settings.name, settings.bind);
     }
+    match &config.storage {
+        Some(storage) => {
+            let (path, level) = (storage.path.display(), config.broker.storage.durability);
+            let _ = writeln!(out, "\nstorage\n  {path}  {}", level.name());
+        }
+        None => out.push_str("\nno storage: nothing outlives the broker\n"),
+    }
     if generation.0.is_empty() {
         out.push_str("\nno plugins\n");
         return out;

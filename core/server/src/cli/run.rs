@@ -63,8 +63,9 @@ async fn serve(sources: Sources, config: Config, log: Log) -> ExitCode {
     if let Some(storage) = &config.storage {
         let durability = config.broker.storage.durability;
         tracing::info!(
-            "store: {}, durability {durability:?}",
-            storage.path.display()
+            "store: {}, durability {}",
+            storage.path.display(),
+            durability.name()
         );
         if storage.accept_data_loss {
             tracing::warn!(

@@ -39,7 +39,7 @@ impl Listener {
 }
 
 /// All listeners: those of the file, or the default one.
-pub(super) fn read_all(root: &mut Section<'_>) -> Vec<Listener> {
+pub(super) fn read_all(root: &mut Section<'_>, has_store: bool) -> Vec<Listener> {
     let mut names: Vec<String> = Vec::new();
     let mut binds: Vec<SocketAddr> = Vec::new();
     let listeners = root.list("listener", |section| {
@@ -48,7 +48,7 @@ pub(super) fn read_all(root: &mut Section<'_>) -> Vec<Listener> {
         } else {
             format!("listener{}", names.len() + 1)
         };
-        let (listener, bind) = read(section, default_name);
+        let (listener, bind) = read(section, default_name, has_store);
         if names.contains(&listener.settings.name) {
             section.refuse_key(
                 "name",
@@ -77,12 +77,19 @@ pub(super) fn read_all(root: &mut Section<'_>) -> Vec<Listener> {
 }
 
 /// A listener, and its address if it has a good one.
-fn read(section: &mut Section<'_>, default_name: String) -> (Listener, Option<SocketAddr>) {
+fn read(
+    section: &mut Section<'_>,
+    default_name: String,
+    has_store: bool,
+) -> (Listener, Option<SocketAddr>) {
     let name = section.get("name", &Text, default_name);
     let bind = section.required("bind", &Address);
     let mut settings = ListenerSettings::new(&name, bind.unwrap_or(DEFAULT_BIND));
     settings.allow_anonymous = section.get("allow_anonymous", &Flag, settings.allow_anonymous);
     settings.durability = section.get("durability", &DURABILITY, settings.durability);
+    if !has_store && settings.durability.is_some_and(|level| level != Durability::None) {
+        section.refuse_key("durability", super::storage::NOWHERE.to_owned());
+    }
     settings.maximum_handshakes = section.get(
         "maximum_handshakes",
         &Whole(1..=usize::MAX),

@@ -117,7 +117,9 @@ impl Config {
 
     fn read(root: &mut Section<'_>, folder: &Path) -> Self {
         let default = BrokerSettings::default();
-        let listeners = listener::read_all(root);
+        let (storage, storage_settings) =
+            root.section("storage", |section| storage::read(section, folder));
+        let listeners = listener::read_all(root, storage.is_some());
         let session = root.section("session", session::read);
         let retained = root.section("retained", |section| RetainedLimits {
             n_messages: section.get(
@@ -135,8 +137,6 @@ impl Config {
         let strategy = root.section("shared", |section| {
             section.get("strategy", &STRATEGIES, default.shared_strategy)
         });
-        let (storage, storage_settings) =
-            root.section("storage", |section| storage::read(section, folder));
         let hooks = root.section("hooks", |section| {
             let default = hooks::Hooks {
                 accept_by_default: default.accept_by_default,

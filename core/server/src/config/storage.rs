@@ -44,6 +44,9 @@ pub(super) fn read(section: &mut Section<'_>, folder: &Path) -> (Option<Storage>
     let topics = section.list("topic", |rule| {
         let filter = rule.required("filter", &Text);
         let durability = rule.required("durability", &LEVELS);
+        if path.is_none() && durability.is_some_and(|level| level != Durability::None) {
+            rule.refuse_key("durability", NOWHERE.to_owned());
+        }
         match TopicFilter::parse(&filter?) {
             Ok(filter) if !filter.is_shared() => Some((filter, durability?)),
             Ok(_) => {

@@ -9,9 +9,9 @@ use crate::error::PluginError;
 use crate::event::Event;
 use crate::typed::BrokerStopping as View;
 
-/// Answers `broker_stopping`. A stop was asked for; clients are still connected.
+/// Answers `broker_stopping`. A stop was asked for; clients are being disconnected, and nothing can be published any more.
 pub trait OnBrokerStopping<R: Reply<Answered> = ()> {
-    /// A stop was asked for; clients are still connected.
+    /// A stop was asked for; clients are being disconnected, and nothing can be published any more.
     fn broker_stopping(&self, event: View<'_>) -> R;
 }
 

@@ -44,7 +44,7 @@ pub mod fields {
     /// Client Identifier of the publisher; absent for what no client published.
     pub const sender_client_id: Field = Field::SenderClientId;
 
-    /// Client Identifier of the receiving Session.
+    /// Client Identifier of the receiving Session; for a message that was dropped before anybody was to receive it, absent.
     pub const receiver_client_id: Field = Field::ReceiverClientId;
 
     /// Username of the receiving client.

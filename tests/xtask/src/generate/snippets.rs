@@ -21,8 +21,8 @@ end"#,
     (
         Hook::BrokerStopping,
         r#"
-function M.broker_stopping()
-	broker.publish { topic = "site/broker", payload = "stopping" } -- needs the grant "publish"
+function M.broker_stopping(endpoint)
+	broker.log.warn(`{endpoint} is about to close`)
 end"#,
     ),
     (

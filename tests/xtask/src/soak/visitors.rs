@@ -70,6 +70,8 @@ struct Visitor {
     left: Instant,
     has_self: bool,
     is_answered: bool,
+    /// It came back when its Session had ended, as one of the two was held up: nothing is owed to it.
+    is_late: bool,
     got: Vec<Vec<u8>>,
 }
 
@@ -174,6 +176,7 @@ impl Visitors {
                 left: now,
                 has_self: false,
                 is_answered: false,
+                is_late: false,
                 got: Vec::new(),
             },
         );
@@ -222,6 +225,9 @@ impl Visitor {
                 }
             }
         }
+        if self.is_late {
+            return Ok(false);
+        }
         if self.since.elapsed() > PATIENCE {
             // What is missing was acknowledged, or it is not even let in.
             let words = format!(
@@ -263,6 +269,7 @@ impl Visitor {
             Stage::Arrives => session_present.then_some("has a Session already"),
             Stage::Returns => {
                 ground.ledger.counts.sessions_resumed += u64::from(session_present);
+                self.is_late = !session_present;
                 let is_early = away < Duration::from_secs(EXPIRY.into());
                 (!session_present && is_early).then_some("has no Session any more")
             }
