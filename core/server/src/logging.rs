@@ -74,7 +74,9 @@ fn filter(level: &str) -> EnvFilter {
         return asked;
     }
     // Named first, so that a level which names them counts more.
-    EnvFilter::new(format!("fjall=warn,fjall::batch=off,lsm_tree=warn,sfa=warn,{level}"))
+    EnvFilter::new(format!(
+        "fjall=warn,fjall::batch=off,lsm_tree=warn,sfa=warn,{level}"
+    ))
 }
 
 /// One line per event: `2026-01-31 12:00:00.123Z INFO  [auth] message key=value (auth.lua:12)`.

@@ -87,7 +87,11 @@ fn read(
     let mut settings = ListenerSettings::new(&name, bind.unwrap_or(DEFAULT_BIND));
     settings.allow_anonymous = section.get("allow_anonymous", &Flag, settings.allow_anonymous);
     settings.durability = section.get("durability", &DURABILITY, settings.durability);
-    if !has_store && settings.durability.is_some_and(|level| level != Durability::None) {
+    if !has_store
+        && settings
+            .durability
+            .is_some_and(|level| level != Durability::None)
+    {
         section.refuse_key("durability", super::storage::NOWHERE.to_owned());
     }
     settings.maximum_handshakes = section.get(
