@@ -103,9 +103,13 @@ impl Inner {
             qos: Some(copy.qos as u8),
             size: Some(copy.payload.len()),
         };
-        match chain.filter(Hook::InterceptEnqueue, &scope, &mut draft) {
+        let decision = chain.filter(Hook::InterceptEnqueue, &scope, &mut draft);
+        let disconnects = matches!(decision, Decision::Disconnect(_));
+        match decision {
             Decision::Pass | Decision::Accept | Decision::Consume(_) => {}
-            Decision::Drop(explained) | Decision::Deny(explained) => {
+            Decision::Drop(explained)
+            | Decision::Deny(explained)
+            | Decision::Disconnect(explained) => {
                 routed.n_filtered += 1;
                 self.notify_dropped(
                     &copy,
@@ -115,19 +119,9 @@ impl Inner {
                     DropReason::Plugin,
                     Some(&explained),
                 );
-                return;
-            }
-            Decision::Disconnect(explained) => {
-                routed.n_filtered += 1;
-                self.notify_dropped(
-                    &copy,
-                    offer.source(),
-                    offer.sender(),
-                    Some(to),
-                    DropReason::Plugin,
-                    Some(&explained),
-                );
-                routed.disconnect = Some(explained);
+                if disconnects {
+                    routed.disconnect = Some(explained);
+                }
                 return;
             }
         }
