@@ -292,8 +292,8 @@ impl Folder {
         let is_short = journals.last_commit_no.is_some_and(|last| last < synced_no);
         if fault.is_inside || is_short {
             // A file that was cut does not tell what was behind.
-            let n_told = synced_no.saturating_sub(journals.last_commit_no.unwrap_or_default());
-            let n_lost = (n_batches as u64).max(if is_short { n_told } else { 0 });
+            let last = journals.last_commit_no.unwrap_or(synced_no);
+            let n_lost = (n_batches as u64).max(synced_no.saturating_sub(last));
             self.put_up_with(
                 options,
                 damaged,

@@ -156,15 +156,6 @@ async fn keep_alive_does_not_follow_the_wall_clock() {
     }
 }
 
-/// Waits until something is so.
-async fn until(what: &str, is_so: impl Fn() -> bool) {
-    let deadline = std::time::Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(std::time::Instant::now() < deadline, "{what}");
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-}
-
 /// Time is real here: the store has its own thread.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_clock_that_was_put_back_makes_no_interval_longer_over_a_restart() {
@@ -176,7 +167,7 @@ async fn a_clock_that_was_put_back_makes_no_interval_longer_over_a_restart() {
         .await
         .vanishes()
         .await;
-    until("it is told", || {
+    eventually("it is told", || {
         let image = shelf.image();
         image
             .sessions
@@ -191,7 +182,7 @@ async fn a_clock_that_was_put_back_makes_no_interval_longer_over_a_restart() {
     let server = start(&clock, Some(&shelf)).await;
     let mut watcher = server.subscriber(V5, "w", "last", QoS::AtMostOnce).await;
     assert!(watcher.line().await.contains("payload='r'"));
-    until("the Session is gone", || shelf.image().sessions.is_empty()).await;
+    eventually("the Session is gone", || shelf.image().sessions.is_empty()).await;
     let took = begun.elapsed();
     // The whole interval at most, far less than the hour besides; generous for a busy machine.
     assert!(took < Duration::from_secs(60), "{took:?}");
@@ -209,14 +200,14 @@ async fn a_session_with_a_store_does_not_follow_the_wall_clock_either() {
             server.client_with(connect).await.vanishes().await;
         }
         clock.jump(jump);
-        until("one is gone", || shelf.image().sessions.len() == 1).await;
+        eventually("one is gone", || shelf.image().sessions.len() == 1).await;
         // What another writes meanwhile carries the new time.
         server
             .client_with(with_will("other", 1800, 1800))
             .await
             .vanishes()
             .await;
-        until("another is there", || shelf.image().sessions.len() == 2).await;
+        eventually("another is there", || shelf.image().sessions.len() == 2).await;
         assert_eq!(server.stats().sessions, 2, "{jump:?}");
     }
 }

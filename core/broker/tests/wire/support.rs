@@ -577,11 +577,7 @@ pub(crate) fn staying(version: ProtocolVersion, client_id: &str) -> Connect {
     connect
 }
 
-/// Waits until something is so, in real time: for what another thread does.
-pub(crate) async fn eventually(what: &str, is_so: impl Fn() -> bool) {
-    let deadline = std::time::Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(std::time::Instant::now() < deadline, "{what}");
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+/// As [`until`]; it has to become so.
+pub(crate) async fn eventually(what: &str, is_so: impl FnMut() -> bool) {
+    assert!(until(is_so).await.is_ok(), "{what}");
 }
