@@ -1,6 +1,7 @@
 //! What a call of a plugin costs, everything included: `cargo bench -p hookmq-wasm`; of files too, `cargo bench -p hookmq-wasm -- FILE.wasm`.
 //!
-//! The least of many short rounds: other work on the machine makes a round longer, never shorter.
+//! The least of many short rounds: other work on the machine makes a round longer, never shorter. `-- --calls=N FILE.wasm` makes N calls of
+//! each file and no more, for tools that count instructions.
 
 #![allow(
     clippy::print_stdout,
@@ -65,6 +66,14 @@ const CHECK: &str = "(if (i32.lt_u (local.get $len) (i32.const 8)) (then (return
     (if (i64.ne (i64.load (local.get $topic)) (i64.load (i32.const 2048))) (then (return (i32.const 5000))))";
 
 fn main() {
+    if let Some(calls) = std::env::args()
+        .find_map(|argument| Some(argument.strip_prefix("--calls=")?.parse().unwrap()))
+    {
+        for (_, loaded) in files() {
+            measure(&loaded, &[b'x'; 64], calls);
+        }
+        return;
+    }
     let nop = Guest::new(Hook::InterceptPublish, &[]);
     let core = prefix_check(&[Field::Topic]);
     let two = prefix_check(&[Field::Topic, Field::ClientId]);
@@ -123,18 +132,13 @@ fn main() {
     let named = cases
         .iter()
         .map(|(name, wat)| ((*name).to_owned(), load(wat)));
-    let files = std::env::args().filter(|argument| argument.ends_with(".wasm"));
-    let files = files.map(|file| {
-        let bytes = std::fs::read(&file).unwrap();
-        (file, load_bytes(&bytes, settings()).unwrap())
-    });
-    let loaded: Vec<_> = named.chain(files).collect();
+    let loaded: Vec<_> = named.chain(files()).collect();
     println!("{:<40}{:>10}{:>10}   ns per call", "", "64 B", "64 KiB");
     let mut least = vec![[f64::MAX; 2]; loaded.len()];
     for _ in 0..ROUNDS {
         for ((_, loaded), least) in loaded.iter().zip(&mut least) {
             for (size, least) in [64, 65_536].into_iter().zip(least) {
-                *least = least.min(measure(loaded, &vec![b'x'; size]));
+                *least = least.min(measure(loaded, &vec![b'x'; size], 300));
             }
         }
     }
@@ -143,16 +147,24 @@ fn main() {
     }
 }
 
-fn measure(loaded: &Loaded, payload: &[u8]) -> f64 {
-    const CALLS: u32 = 300;
+/// The files of the command line.
+fn files() -> impl Iterator<Item = (String, Loaded)> {
+    let files = std::env::args().filter(|argument| argument.ends_with(".wasm"));
+    files.map(|file| {
+        let bytes = std::fs::read(&file).unwrap();
+        (file, load_bytes(&bytes, settings()).unwrap())
+    })
+}
+
+fn measure(loaded: &Loaded, payload: &[u8], calls: u32) -> f64 {
     let event = Publish {
         topic: "devices/sensor-17/temperature",
         payload,
     };
     let plugin = &loaded.plugin;
     let started = Instant::now();
-    for _ in 0..CALLS {
+    for _ in 0..calls {
         let _answer = black_box(plugin.call(black_box(&event), BUDGET));
     }
-    started.elapsed().as_nanos() as f64 / f64::from(CALLS)
+    started.elapsed().as_nanos() as f64 / f64::from(calls)
 }
