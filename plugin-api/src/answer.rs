@@ -34,6 +34,13 @@ impl Answer {
         }
     }
 
+    /// Whether it is [`Answer::PASS`] and holds no memory.
+    #[must_use]
+    #[inline]
+    pub fn is_plain_pass(&self) -> bool {
+        matches!(self.verdict, Verdict::Pass) && self.changes.capacity() == 0 && self.keep.is_none()
+    }
+
     /// The same answer, which the broker may keep.
     #[must_use]
     pub fn kept(mut self, keep: Keep) -> Self {

@@ -53,10 +53,10 @@ static ANSWER_CALLS: AnswerCalls = AnswerCalls {
     fail: Some(fail),
 };
 
-/// Calls a handler.
-///
-/// # Errors
-/// The cause, and words that do not yet say whose they are.
+/// What a handler said: an answer, or the cause of its failure and words that do not yet say whose they are.
+pub(crate) type Said = Result<Answer, (Cause, String)>;
+
+/// Calls a handler. `None` is a pass of which it said nothing more.
 ///
 /// # Safety
 /// `instance` is what the handler's library made, and was not destroyed.
@@ -66,7 +66,7 @@ pub(crate) unsafe fn call(
     instance: *mut c_void,
     event: &dyn Event,
     missed: &dyn Fn(Field),
-) -> Result<Answer, (Cause, String)> {
+) -> Option<Said> {
     let mut shelf = Shelf::default();
     let mut fields = [const { MaybeUninit::<abi::Value>::uninit() }; MAX_FIELDS];
     for (slot, field) in fields.iter_mut().zip(&handler.fields) {
@@ -105,10 +105,23 @@ pub(crate) unsafe fn call(
     // and the caller vouches for the instance.
     let returned = unsafe { (handler.call)(instance, &raw const lent, &raw mut answer) };
     DEPTH.set(outer);
-    match call.draft.into_inner() {
-        None if returned == outcome::PASS => Ok(Answer::PASS),
-        draft => draft.unwrap_or_default().finish(handler.spec, returned),
+    let Call { draft, shelf, .. } = call;
+    // Asked for, as a call that needs nothing of either pays for no more than the question.
+    if shelf.borrow().is_used() {
+        drop(shelf);
+    } else {
+        std::mem::forget(shelf);
     }
+    let draft = draft.into_inner();
+    if draft.is_none() && returned == outcome::PASS {
+        return None;
+    }
+    Some(finish(draft, handler, returned))
+}
+
+#[cold]
+fn finish(draft: Option<Box<Draft>>, handler: &Handler, returned: i32) -> Said {
+    draft.unwrap_or_default().finish(handler.spec, returned)
 }
 
 impl Call<'_> {

@@ -65,6 +65,11 @@ pub(crate) fn value(value: Value<'_>, shelf: &mut Shelf) -> abi::Value {
 }
 
 impl Shelf {
+    /// Whether it holds anything.
+    pub(crate) const fn is_used(&self) -> bool {
+        self.0.is_some()
+    }
+
     fn lists(&mut self) -> &mut Lists {
         self.0.get_or_insert_default()
     }

@@ -222,15 +222,15 @@ fn field(spec: &HookSpec, number: u32) -> Result<Field, String> {
     ))
 }
 
-/// Where the handler of each hook stands among all, one more than that; 0 for none.
-pub(crate) fn seats(handlers: &[Handler]) -> [u8; Hook::COUNT] {
-    let mut seats = [0; Hook::COUNT];
-    for (seat, handler) in (1..).zip(handlers) {
-        if let Some(place) = seats.get_mut(handler.spec.hook as usize) {
-            *place = seat;
+/// Each handler at its hook's number.
+pub(crate) fn by_hook(handlers: Vec<Handler>) -> [Option<Handler>; Hook::COUNT] {
+    let mut table = [const { None }; Hook::COUNT];
+    for handler in handlers {
+        if let Some(place) = table.get_mut(handler.spec.hook as usize) {
+            *place = Some(handler);
         }
     }
-    seats
+    table
 }
 
 #[cfg(test)]
@@ -242,6 +242,5 @@ mod tests {
         for spec in HOOKS {
             assert!(spec.fields.len() <= MAX_FIELDS, "{}", spec.name);
         }
-        assert!(HOOKS.len() < usize::from(u8::MAX));
     }
 }

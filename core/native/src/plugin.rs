@@ -14,7 +14,7 @@ use crate::copy::{Identity, Original};
 use crate::error::LoadError;
 use crate::instance::Instance;
 use crate::library::Held;
-use crate::manifest::{Handler, Manifest, seats};
+use crate::manifest::{Handler, Manifest, by_hook};
 use crate::pool::Pool;
 use crate::settings::NativeSettings;
 
@@ -26,8 +26,7 @@ pub struct NativePlugin {
     own_version: String,
     original: Identity,
     listens: Vec<Listen>,
-    seats: [u8; Hook::COUNT],
-    handlers: Vec<Handler>,
+    handlers: [Option<Handler>; Hook::COUNT],
     awaiting_timeout: Duration,
     pool: Pool,
     instance: Instance,
@@ -69,8 +68,7 @@ impl NativePlugin {
             own_version: manifest.version,
             original: original.forgotten(),
             listens: manifest.listens,
-            seats: seats(&manifest.handlers),
-            handlers: manifest.handlers,
+            handlers: by_hook(manifest.handlers),
             awaiting_timeout: settings.awaiting_timeout,
             instance,
             _library: library,
@@ -103,8 +101,7 @@ impl NativePlugin {
 
     #[inline]
     fn handler(&self, hook: Hook) -> Option<&Handler> {
-        let seat = self.seats.get(hook as usize)?.checked_sub(1)?;
-        self.handlers.get(usize::from(seat))
+        self.handlers.get(hook as usize)?.as_ref()
     }
 
     /// Says once that a handler asks for what it cannot have.
@@ -141,8 +138,11 @@ impl Plugin for NativePlugin {
         };
         let missed = |field| self.missed(handler, field);
         // SAFETY: the instance lives as long as `self`.
-        unsafe { call::call(handler, self.instance.handle(), event, &missed) }
-            .map_err(|(cause, why)| self.error(event.hook(), cause, &why))
+        let said = unsafe { call::call(handler, self.instance.handle(), event, &missed) };
+        match said {
+            None => Ok(Answer::PASS),
+            Some(said) => said.map_err(|(cause, why)| self.error(event.hook(), cause, &why)),
+        }
     }
 
     fn call_awaiting(

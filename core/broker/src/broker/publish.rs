@@ -151,22 +151,22 @@ impl Inner {
         self.deliver(chain, turn, origin, &mut draft, only, now)
     }
 
-    /// The same for a chain where no plugin awaits these hooks: no future to be made and dropped for every message.
-    pub(crate) fn publish_at_once(
+    /// Steps 5 and 6 where no plugin awaits. `None` for a message that goes on as it came, as nearly all do; else what became of it.
+    pub(crate) fn ask(
         &self,
         chain: &Chain,
         turn: &mut Turn,
         origin: Origin<'_>,
         publish: &Publish<'_>,
         now: Instant,
-    ) -> Outcome {
+    ) -> Option<Outcome> {
         let settings = &self.session_settings;
         let mut draft = MessageDraft::new(Hook::InterceptPublish, origin, publish, settings);
         if chain.listens(Hook::InterceptPublish) {
-            let scope = scope(origin, publish);
-            let decision = chain.filter(Hook::InterceptPublish, &scope, &mut draft);
+            let scope = || scope(origin, publish);
+            let decision = chain.filter_within(Hook::InterceptPublish, scope, &mut draft);
             if let Some(outcome) = self.refused(decision, origin, &mut draft) {
-                return outcome;
+                return Some(outcome);
             }
         }
         if chain.listens(Hook::AuthorizePublish) {
@@ -175,10 +175,12 @@ impl Inner {
             let decision = chain.gate(Hook::AuthorizePublish, &scope, &mut draft);
             let decision = self.with_default(decision, Hook::AuthorizePublish, origin.source);
             if let Some(outcome) = self.refused(decision, origin, &mut draft) {
-                return outcome;
+                return Some(outcome);
             }
         }
-        self.deliver(chain, turn, origin, &mut draft, None, now)
+        draft
+            .is_changed()
+            .then(|| self.deliver_changed(chain, turn, origin, &mut draft, None, now))
     }
 
     /// Steps 7 to 9 for a message that plugins let through, and what the publisher is told.

@@ -112,6 +112,12 @@ impl Breaker {
         offenders::span_ms(self.open_for, budget)
     }
 
+    /// Whether calls are made, all of them.
+    #[inline]
+    pub(super) fn is_closed(&self) -> bool {
+        self.until.load(Relaxed) == 0
+    }
+
     /// Whether a call may be made; `now_ms` is only asked while the breaker is not closed.
     pub(super) fn enter(&self, now_ms: impl FnOnce() -> u64) -> Option<Permit> {
         let until = self.until.load(Relaxed);

@@ -1,6 +1,5 @@
 //! The plugins of one generation, in their order per hook: an immutable value that a reload replaces as a whole.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use hookmq_plugin_api::{
@@ -14,7 +13,7 @@ use super::decision::Decision;
 use super::metrics::HookMetrics;
 use super::offenders;
 use super::scope::Scope;
-use super::seat::{self, Seat, Shut};
+use super::seat::{Outcome, Seat, Shut};
 
 /// What a gate, filter or supply is about: read through the event, changed by valid answers.
 pub trait Subject {
@@ -138,7 +137,7 @@ impl Chain {
         if hook.spec().keeps {
             self.run_keeping(hook, scope, subject)
         } else {
-            self.run(hook, scope, subject)
+            self.run(hook, scope, subject, 0, None)
         }
     }
 
@@ -162,7 +161,30 @@ impl Chain {
     /// Answers within this call, as [`Chain::gate`].
     pub fn filter(&self, hook: Hook, scope: &Scope<'_>, subject: &mut dyn Subject) -> Decision {
         debug_assert_eq!(hook.spec().kind, Kind::Filter);
-        self.run(hook, scope, subject)
+        self.run(hook, scope, subject, 0, None)
+    }
+
+    /// As [`Chain::filter`], with a scope that is made when it is needed: not for plugins that are asked about everything and pass, which
+    /// is how it nearly always goes on the way of every message.
+    #[inline]
+    pub(crate) fn filter_within<'s>(
+        &self,
+        hook: Hook,
+        scope: impl Fn() -> Scope<'s>,
+        subject: &mut impl Subject,
+    ) -> Decision {
+        debug_assert_eq!(hook.spec().kind, Kind::Filter);
+        for (at, seat) in self.seats(hook).iter().enumerate() {
+            if !seat.is_open_to_all() {
+                return self.run(hook, &scope(), subject, at, None);
+            }
+            let outcome = seat.ask(subject.event(), || scope().client_id);
+            if outcome.is_some() {
+                return self.run(hook, &scope(), subject, at, outcome);
+            }
+            seat.succeeded(Permit::Usual, VerdictKind::Pass);
+        }
+        Decision::Pass
     }
 
     /// As [`Chain::filter`], where listeners may await. Dropped in the middle, it leaves the changes made so far.
@@ -206,41 +228,37 @@ impl Chain {
         self.list_seats().map(|seat| seat.metrics()).collect()
     }
 
-    fn run(&self, hook: Hook, scope: &Scope<'_>, subject: &mut dyn Subject) -> Decision {
+    /// Asks the listeners from one on, who has answered already if there is an outcome.
+    fn run(
+        &self,
+        hook: Hook,
+        scope: &Scope<'_>,
+        subject: &mut dyn Subject,
+        from: usize,
+        outcome: Option<Outcome>,
+    ) -> Decision {
         let mut fold = Fold::new(hook, scope);
-        let mut seats = self.seats(hook).iter();
-        let mut called = None;
-        loop {
-            // One guard around all of them: an answer that has to leave a guard is copied, which costs as much as a quick plugin.
-            let guarded = catch_unwind(AssertUnwindSafe(|| {
-                for seat in seats.by_ref() {
-                    let end = match fold.admit(seat, subject) {
-                        Admission::Filtered => continue,
-                        Admission::Shut(why) => seat.policy(why.error()),
-                        Admission::Call(permit) => {
-                            called = Some((seat, permit));
-                            let started = seat.starts();
-                            let outcome = seat.ask(subject.event());
-                            seat.ends(started, scope.client_id);
-                            fold.settle(seat, permit, outcome, subject)
-                        }
-                    };
-                    if end.is_some() {
-                        return end;
+        let mut answered = outcome;
+        for seat in self.seats(hook).iter().skip(from) {
+            let (permit, outcome) = match answered.take() {
+                Some(outcome) => (Permit::Usual, outcome),
+                None => match fold.admit(seat, subject) {
+                    Admission::Filtered => continue,
+                    Admission::Shut(why) => match seat.policy(why.error()) {
+                        None => continue,
+                        Some(decision) => return decision,
+                    },
+                    Admission::Call(permit) => {
+                        let outcome = seat.call(subject.event(), scope.client_id);
+                        (permit, outcome)
                     }
-                }
-                None
-            }));
-            let end = match guarded {
-                Ok(end) => return end.unwrap_or_else(|| fold.end()),
-                Err(panic) => called.take().and_then(|(seat, permit)| {
-                    fold.settle(seat, permit, Err(seat::panicked(&*panic)), subject)
-                }),
+                },
             };
-            if let Some(decision) = end {
+            if let Some(decision) = fold.settle(seat, permit, outcome, subject) {
                 return decision;
             }
         }
+        fold.end()
     }
 
     async fn run_awaiting(
@@ -332,34 +350,11 @@ impl<'a> Fold<'a> {
     }
 
     /// Takes one plugin's answer; a decision ends the chain.
-    #[inline]
     pub(super) fn settle(
         &mut self,
         seat: &Seat,
         permit: Permit,
-        outcome: Result<Answer, PluginError>,
-        subject: &mut dyn Subject,
-    ) -> Option<Decision> {
-        // By far the most frequent answer, looked at in place: moving it around costs as much as the rest.
-        if let Ok(answer) = &outcome
-            && matches!(answer.verdict, Verdict::Pass)
-            && answer.changes.capacity() == 0
-            && answer.keep.is_none()
-        {
-            seat.succeeded(permit, VerdictKind::Pass);
-            // It holds nothing, as was just seen; to look again at every part of it costs a tenth of a quick plugin.
-            std::mem::forget(outcome);
-            return None;
-        }
-        self.settle_others(seat, permit, outcome, subject)
-    }
-
-    #[inline(never)]
-    fn settle_others(
-        &mut self,
-        seat: &Seat,
-        permit: Permit,
-        outcome: Result<Answer, PluginError>,
+        outcome: Outcome,
         subject: &mut dyn Subject,
     ) -> Option<Decision> {
         let taken = outcome.and_then(|mut answer| {

@@ -152,6 +152,12 @@ impl Sieve {
         }
     }
 
+    /// Whether it lets everything through.
+    #[inline]
+    pub(super) const fn is_open(&self) -> bool {
+        self.open
+    }
+
     #[inline]
     pub(super) fn admits(&self, scope: &Scope<'_>) -> bool {
         self.open || self.admits_all(scope)

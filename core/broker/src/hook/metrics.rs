@@ -50,6 +50,8 @@ pub(super) struct Metrics {
 thread_local! {
     /// This thread's stripe and its source of random bits, in one word.
     static HERE: Cell<u64> = const { Cell::new(0) };
+    /// Calls until one is timed.
+    static UNTIMED: Cell<u32> = const { Cell::new(0) };
 }
 
 static NEXT_STRIPE: AtomicUsize = AtomicUsize::new(0);
@@ -72,6 +74,20 @@ fn first_here() -> u64 {
     word
 }
 
+/// Calls between two that are timed, at random: every number from none to twice the mean is as likely as another.
+#[cold]
+fn draw_gap() -> u32 {
+    const STRIPE: u64 = N_STRIPES as u64 - 1;
+    let word = here();
+    // A linear congruence on the bits above the stripe; its high bits are the random ones.
+    let next = (word >> 3)
+        .wrapping_mul(0x5851_F42D_4C95_7F2D)
+        .wrapping_add(0x1405_7B7E_F767_814F);
+    HERE.set((next << 3) | (word & STRIPE));
+    // Below the top bits, which the shift cuts off.
+    (next >> 29) as u32 % (2 * SAMPLED_ONE_IN - 1)
+}
+
 impl Metrics {
     pub(super) fn new() -> Self {
         Self {
@@ -92,15 +108,16 @@ impl Metrics {
     /// Whether this call of a hot hook is to be timed.
     #[inline]
     pub(super) fn samples() -> bool {
-        const STRIPE: u64 = N_STRIPES as u64 - 1;
-        let word = here();
-        // A linear congruence on the bits above the stripe; its high bits are the random ones.
-        let next = (word >> 3)
-            .wrapping_mul(0x5851_F42D_4C95_7F2D)
-            .wrapping_add(0x1405_7B7E_F767_814F);
-        HERE.set((next << 3) | (word & STRIPE));
-        // Six bits below the top, which the shift cuts off.
-        (next >> 57) & u64::from(SAMPLED_ONE_IN - 1) == 0
+        match UNTIMED.get().checked_sub(1) {
+            Some(left) => {
+                UNTIMED.set(left);
+                false
+            }
+            None => {
+                UNTIMED.set(draw_gap());
+                true
+            }
+        }
     }
 
     #[inline]

@@ -22,6 +22,9 @@ use super::quiet::Quiet;
 use super::scope::Scope;
 use super::stall::Pace;
 
+/// What a call came to: an answer, which may still be wrong, or the plugin's error, or [`Cause::Panic`].
+pub(super) type Outcome = Result<Answer, PluginError>;
+
 /// See the module's words.
 pub(super) struct Seat {
     pub(super) hook: Hook,
@@ -164,41 +167,47 @@ impl Seat {
         }
     }
 
-    /// Calls the plugin on this thread.
-    ///
-    /// # Errors
-    /// The plugin's own, or [`Cause::Panic`].
+    /// Whether it is called about whatever happens, as things are: no filter, no open breaker, no offenders.
     #[inline]
-    pub(super) fn call(&self, event: &dyn Event, client_id: &str) -> Result<Answer, PluginError> {
-        let started = self.starts();
+    pub(super) fn is_open_to_all(&self) -> bool {
+        self.sieve.is_open() && self.breaker.is_closed() && !self.breaker.offenders.any()
+    }
+
+    /// Calls the plugin on this thread. `None` is a pass without more, by far the most frequent answer: it is looked at where it was
+    /// made, as to carry it further costs as much as a quick plugin.
+    #[inline]
+    pub(super) fn ask<'s>(
+        &self,
+        event: &dyn Event,
+        client_id: impl FnOnce() -> &'s str,
+    ) -> Option<Outcome> {
+        let started = (!self.spec.hot || Metrics::samples()).then(Instant::now);
+        let mut other = None;
         // The plugin is shared and keeps itself in order: what it does not unwind safely is its own loss.
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.ask(event)))
-            .unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
-        self.ends(started, client_id);
-        outcome
-    }
-
-    /// Calls the plugin, which may panic.
-    #[inline]
-    pub(super) fn ask(&self, event: &dyn Event) -> Result<Answer, PluginError> {
-        self.pace.watched(|| self.plugin.call(event, self.budget))
-    }
-
-    /// A call begins; when, if it is one that is timed.
-    #[inline]
-    pub(super) fn starts(&self) -> Option<Instant> {
-        (!self.spec.hot || Metrics::samples()).then(Instant::now)
-    }
-
-    /// The call has come back.
-    #[inline]
-    pub(super) fn ends(&self, started: Option<Instant>, client_id: &str) {
-        if let Some(started) = started {
-            self.took(started.elapsed(), client_id);
+        let guarded = catch_unwind(AssertUnwindSafe(|| {
+            let outcome = self.pace.watched(|| self.plugin.call(event, self.budget));
+            if outcome.as_ref().is_ok_and(Answer::is_plain_pass) {
+                // It holds nothing, as was just seen; to look again at every part of it costs a tenth of a quick plugin.
+                std::mem::forget(outcome);
+            } else {
+                other = Some(outcome);
+            }
+        }));
+        if let Err(panic) = guarded {
+            other = Some(Err(panicked(panic.as_ref())));
         }
+        if let Some(started) = started {
+            self.took(started.elapsed(), client_id());
+        }
+        other
     }
 
-    #[inline(never)]
+    /// The same, for who wants the answer whatever it is.
+    pub(super) fn call(&self, event: &dyn Event, client_id: &str) -> Outcome {
+        self.ask(event, || client_id).unwrap_or(Ok(Answer::PASS))
+    }
+
+    #[cold]
     fn took(&self, time: Duration, client_id: &str) {
         self.account.metrics.took(time);
         if time > self.budget {
@@ -247,7 +256,7 @@ impl Seat {
     }
 
     /// A call ended with a valid answer.
-    #[inline]
+    #[inline(always)]
     pub(super) fn succeeded(&self, permit: Permit, verdict: VerdictKind) {
         self.account.metrics.verdict(verdict);
         if self.breaker.succeed(permit) == Turn::Closed {

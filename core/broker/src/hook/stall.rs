@@ -5,8 +5,9 @@
 //! calls that were under way at its last look, and has the executor run a task of nothing: that wakes one of its threads, which then
 //! reads the sockets. A seat whose last call was such a one has it done as its next call begins.
 
+use std::cell::Cell;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock, Weak};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
@@ -22,7 +23,8 @@ const QUIET_STEPS: u32 = 25;
 /// How long it sleeps at most: it may miss that it is woken, when that happens as it lies down.
 const SLEEP: Duration = Duration::from_secs(1);
 
-/// One thread that calls plugins.
+/// One thread that calls plugins. It lives on when its thread has ended, for the next one, so that a call needs no more than a word of its
+/// thread to find it.
 #[derive(Debug, Default)]
 struct Caller {
     /// Outermost calls so far.
@@ -36,16 +38,40 @@ struct Caller {
     /// The call that begins is likely to run long.
     asks: AtomicBool,
     /// `None` where no sockets wait for this thread.
-    executor: Option<Handle>,
+    executor: Mutex<Option<Handle>>,
 }
 
-/// All threads of executors that call plugins.
-static CALLERS: Mutex<Vec<Weak<Caller>>> = Mutex::new(Vec::new());
+/// All threads of executors that have called plugins; as many as there were at once.
+static CALLERS: Mutex<Vec<&'static Caller>> = Mutex::new(Vec::new());
+/// Those whose threads have ended.
+static IDLE: Mutex<Vec<&'static Caller>> = Mutex::new(Vec::new());
 static WATCH: OnceLock<Option<Thread>> = OnceLock::new();
 static ASLEEP: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
-    static CALLER: Arc<Caller> = Caller::of_this_thread();
+    static CALLER: Cell<Known> = const { Cell::new(Known::NotYet) };
+    static LEASE: Lease = const { Lease };
+}
+
+/// What a thread knows of itself.
+#[derive(Clone, Copy)]
+enum Known {
+    NotYet,
+    /// No sockets wait for it.
+    Unwatched,
+    Watched(&'static Caller),
+}
+
+/// Gives the thread's caller back as the thread ends.
+struct Lease;
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Known::Watched(caller) = CALLER.replace(Known::Unwatched) {
+            *caller.executor.lock() = None;
+            IDLE.lock().push(caller);
+        }
+    }
 }
 
 /// What the calls of one seat were like.
@@ -55,30 +81,33 @@ pub(super) struct Pace {
 }
 
 impl Caller {
-    fn of_this_thread() -> Arc<Self> {
+    #[cold]
+    fn of_this_thread() -> Option<&'static Self> {
         let executor = Handle::try_current()
             .ok()
             .filter(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread);
-        let caller = Arc::new(Self {
-            executor,
-            ..Self::default()
+        let Some(executor) = executor else {
+            CALLER.set(Known::Unwatched);
+            return None;
+        };
+        // Without a watch calls are made as before it was invented.
+        WATCH.get_or_init(|| {
+            thread::Builder::new()
+                .name("hook-watch".to_owned())
+                .spawn(watch)
+                .inspect_err(|error| tracing::warn!(%error, "slow plugins are not watched"))
+                .map(|handle| handle.thread().clone())
+                .ok()
         });
-        if caller.executor.is_some() {
-            let mut callers = CALLERS.lock();
-            callers.retain(|caller| caller.strong_count() > 0);
-            callers.push(Arc::downgrade(&caller));
-            drop(callers);
-            // Without a watch calls are made as before it was invented.
-            WATCH.get_or_init(|| {
-                thread::Builder::new()
-                    .name("hook-watch".to_owned())
-                    .spawn(watch)
-                    .inspect_err(|error| tracing::warn!(%error, "slow plugins are not watched"))
-                    .map(|handle| handle.thread().clone())
-                    .ok()
-            });
-        }
-        caller
+        let caller = IDLE.lock().pop().unwrap_or_else(|| {
+            let caller: &Self = Box::leak(Box::default());
+            CALLERS.lock().push(caller);
+            caller
+        });
+        *caller.executor.lock() = Some(executor);
+        CALLER.set(Known::Watched(caller));
+        LEASE.with(|_| ());
+        Some(caller)
     }
 
     /// Whether a call runs here since the last look that was not found yet, or one begins that asks; then the executor is roused.
@@ -93,7 +122,7 @@ impl Caller {
         if !(self.asks.swap(false, Relaxed) || runs_long) {
             return false;
         }
-        if let Some(executor) = &self.executor {
+        if let Some(executor) = &*self.executor.lock() {
             drop(executor.spawn(async {}));
         }
         true
@@ -123,27 +152,30 @@ impl Pace {
     /// Makes a call under the watch.
     #[inline]
     pub(super) fn watched<R>(&self, call: impl FnOnce() -> R) -> R {
-        CALLER.with(|caller| {
-            // A call within a call is watched as a part of it.
-            if caller.executor.is_none() || caller.current.load(Relaxed) != 0 {
-                return call();
-            }
-            // Nobody else writes here.
-            let number = caller.n_calls.load(Relaxed) + 1;
-            caller.n_calls.store(number, Relaxed);
-            caller.current.store(number, Relaxed);
-            let running = Running {
-                caller,
-                pace: self,
-                number,
-                was_slow: self.was_slow.load(Relaxed),
-            };
-            if running.was_slow || ASLEEP.load(Relaxed) {
-                caller.asks.store(running.was_slow, Relaxed);
-                wake();
-            }
-            call()
-        })
+        let known = match CALLER.get() {
+            Known::Watched(caller) => Some(caller),
+            Known::Unwatched => None,
+            Known::NotYet => Caller::of_this_thread(),
+        };
+        // A call within a call is watched as a part of it.
+        let Some(caller) = known.filter(|caller| caller.current.load(Relaxed) == 0) else {
+            return call();
+        };
+        // Nobody else writes here.
+        let number = caller.n_calls.load(Relaxed) + 1;
+        caller.n_calls.store(number, Relaxed);
+        caller.current.store(number, Relaxed);
+        let running = Running {
+            caller,
+            pace: self,
+            number,
+            was_slow: self.was_slow.load(Relaxed),
+        };
+        if running.was_slow || ASLEEP.load(Relaxed) {
+            caller.asks.store(running.was_slow, Relaxed);
+            wake();
+        }
+        call()
     }
 }
 
@@ -157,10 +189,9 @@ fn wake() {
 
 /// Looks at every thread; returns the calls that they have made.
 fn look() -> u64 {
-    let callers = CALLERS.lock();
-    callers
+    CALLERS
+        .lock()
         .iter()
-        .filter_map(Weak::upgrade)
         .map(|caller| {
             caller.look();
             caller.n_calls.load(Relaxed)
@@ -225,7 +256,7 @@ mod tests {
         let runtime = runtime(1);
         let _entered = runtime.enter();
         let pace = Pace::default();
-        let look = || CALLER.with(|caller| caller.look());
+        let look = || watched().is_some_and(Caller::look);
         let slow = |pace: &Pace| pace.was_slow.load(Relaxed);
         pace.watched(|| {
             look();
@@ -244,7 +275,35 @@ mod tests {
         let _entered = runtime.enter();
         let outcome = catch(|| Pace::default().watched(|| std::panic::resume_unwind(Box::new(()))));
         assert!(outcome.is_err());
-        assert_eq!(CALLER.with(|caller| caller.current.load(Relaxed)), 0);
+        assert_eq!(
+            watched().map(|caller| caller.current.load(Relaxed)),
+            Some(0)
+        );
+    }
+
+    #[test]
+    fn the_next_thread_takes_over_from_one_that_has_ended() {
+        let runtime = runtime(1);
+        let of_a_thread = || {
+            let handle = runtime.handle().clone();
+            let thread = thread::spawn(move || {
+                let _entered = handle.enter();
+                Pace::default().watched(|| ());
+                watched().map(std::ptr::from_ref).map(<*const Caller>::addr)
+            });
+            thread.join().unwrap()
+        };
+        let first = of_a_thread();
+        assert!(first.is_some());
+        // Threads of other tests may come between.
+        assert!((0..1000).any(|_| of_a_thread() == first));
+    }
+
+    fn watched() -> Option<&'static Caller> {
+        match CALLER.get() {
+            Known::Watched(caller) => Some(caller),
+            Known::NotYet | Known::Unwatched => None,
+        }
     }
 
     fn catch(call: impl FnOnce()) -> thread::Result<()> {

@@ -22,7 +22,7 @@ use super::leaving::Leaving;
 use super::opening::introduce;
 use super::outbound::Unlearned;
 use super::pace::Pace;
-use super::packets::{Flow, Protocol};
+use super::packets::{Flow, Protocol, Way};
 use crate::broker::Inner;
 use crate::broker::connect::Gateway;
 use crate::broker::handshakes::Handshake;
@@ -293,7 +293,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
         let now = crate::now();
         let chain = self.protocol.inner.hooks.chain();
         let maximum = self.protocol.inner.session_settings.maximum_packet_size;
-        let is_dear = Protocol::is_dear(&chain);
+        let way = Way::of(&chain);
         let is_slowed = self.protocol.inner.slows_publishers();
         let mut used = 0;
         while let Some(rest) = bytes.get(used..).filter(|rest| !rest.is_empty()) {
@@ -306,7 +306,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
             if is_slowed && self.rest.is_none() && is_acknowledged_publish(frame) {
                 self.rest = Some(Box::pin(tokio::time::sleep(REST)));
             }
-            if let Flow::Await(frame) = self.protocol.handle(&chain, is_dear, frame, now)? {
+            if let Flow::Await(frame) = self.protocol.handle(&chain, way, frame, now)? {
                 return Ok((used, Some(Step::Packet(frame))));
             }
             if self.pace.quick_step() {

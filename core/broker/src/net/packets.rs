@@ -45,6 +45,37 @@ pub(crate) struct Protocol {
     pub(super) n_received: u64,
 }
 
+/// Which plugins a PUBLISH that arrives meets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// None.
+    Unasked,
+    /// Those that are asked about the message, which all answer at once; none about the packet, none on the way to receivers.
+    Asked,
+    /// Any.
+    Long,
+}
+
+impl Way {
+    pub(crate) fn of(chain: &Chain) -> Self {
+        let on_the_way = [
+            Hook::InterceptInboundPacket,
+            Hook::InterceptEnqueue,
+            Hook::MessageEnqueued,
+        ];
+        let about_it = [Hook::InterceptPublish, Hook::AuthorizePublish];
+        if on_the_way.into_iter().any(|hook| chain.listens(hook))
+            || about_it.into_iter().any(|hook| chain.awaits(hook))
+        {
+            Self::Long
+        } else if about_it.into_iter().any(|hook| chain.listens(hook)) {
+            Self::Asked
+        } else {
+            Self::Unasked
+        }
+    }
+}
+
 /// What became of a frame.
 pub(crate) enum Flow {
     /// Handled.
@@ -92,11 +123,11 @@ impl Protocol {
         self.maximum_packet_size
     }
 
-    /// Handles one whole packet without waiting, or says that it may have to. `is_dear` is [`Protocol::is_dear`] of the chain.
+    /// Handles one whole packet without waiting, or says that it may have to. `way` is [`Way::of`] the chain.
     pub(crate) fn handle(
         &mut self,
         chain: &Chain,
-        is_dear: bool,
+        way: Way,
         frame: &[u8],
         now: Instant,
     ) -> Result<Flow, Box<End>> {
@@ -104,8 +135,8 @@ impl Protocol {
         // hooks on its way.
         let decoded = codec::decode(frame, self.client.version);
         match &decoded {
-            Ok(Packet::Publish(publish)) if !is_dear => {
-                self.handle_unasked(chain, publish, now)?;
+            Ok(Packet::Publish(publish)) if way != Way::Long => {
+                self.handle_short(chain, way, publish, now)?;
                 Ok(Flow::Next)
             }
             Ok(Packet::Publish(publish)) if !chain.listens(Hook::InterceptInboundPacket) => {
@@ -113,19 +144,6 @@ impl Protocol {
             }
             _ => self.handle_rare(chain, decoded?, frame, now),
         }
-    }
-
-    /// Whether a plugin is asked or told anything on the way of a PUBLISH that arrives.
-    pub(crate) fn is_dear(chain: &Chain) -> bool {
-        [
-            Hook::InterceptInboundPacket,
-            Hook::InterceptPublish,
-            Hook::AuthorizePublish,
-            Hook::InterceptEnqueue,
-            Hook::MessageEnqueued,
-        ]
-        .into_iter()
-        .any(|hook| chain.listens(hook))
     }
 
     #[inline(never)]

@@ -10,7 +10,7 @@ use hookmq_plugin_api::Hook;
 
 use super::begun::{Begun, Unsettled};
 use super::end::End;
-use super::packets::{Flow, Protocol};
+use super::packets::{Flow, Protocol, Way};
 use crate::broker::publish::{Nobody, Outcome};
 use crate::broker::sessions::DisconnectType;
 use crate::event::message::Origin;
@@ -20,10 +20,12 @@ use crate::session::ProtocolError;
 use crate::session::receiving::{Inbound, Receipt, Receiving};
 
 impl Protocol {
-    /// Steps 3 to 10 of a PUBLISH that no plugin is asked or told about, as [`Protocol::is_dear`] says.
-    pub(super) fn handle_unasked(
+    /// Steps 3 to 10 of a PUBLISH whose [`Way`] is not the long one.
+    #[inline]
+    pub(super) fn handle_short(
         &mut self,
         chain: &Chain,
+        way: Way,
         publish: &Publish<'_>,
         now: Instant,
     ) -> Result<(), Box<End>> {
@@ -31,12 +33,20 @@ impl Protocol {
         if Receiving::concerns(publish) {
             return self.handle_session_publish(chain, publish, now);
         }
+        let (inner, turn) = (&self.inner, &mut self.turn);
         let origin = Origin {
             client: Some(&self.client),
             source: Source::Client,
         };
-        self.inner
-            .publish_unasked(Nobody, &mut self.turn, origin, publish, now);
+        if way == Way::Asked
+            && let Some(outcome) = inner.ask(chain, turn, origin, publish, now)
+        {
+            return match &outcome.disconnect {
+                Some(explained) => Err(End::rejected(inner, explained)),
+                None => Ok(()),
+            };
+        }
+        inner.publish_unasked(Nobody, turn, origin, publish, now);
         Ok(())
     }
 
@@ -105,6 +115,7 @@ impl Protocol {
     }
 
     /// Step 3: the limits.
+    #[inline]
     fn admit(&mut self, publish: &Publish<'_>) -> Result<(), Box<End>> {
         self.n_received += 1;
         if publish.qos > self.maximum_qos {
@@ -164,14 +175,10 @@ impl Protocol {
             client: Some(&self.client),
             source: Source::Client,
         };
-        if !chain.listens(Hook::InterceptPublish) && !chain.listens(Hook::AuthorizePublish) {
-            let turn = &mut self.turn;
-            return self
-                .inner
-                .publish_unasked(chain, turn, origin, publish, now);
-        }
-        self.inner
-            .publish_at_once(chain, &mut self.turn, origin, publish, now)
+        let (inner, turn) = (&self.inner, &mut self.turn);
+        inner
+            .ask(chain, turn, origin, publish, now)
+            .unwrap_or_else(|| inner.publish_unasked(chain, turn, origin, publish, now))
     }
 
     /// Step 10: the acknowledgement.

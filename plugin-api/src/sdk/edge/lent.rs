@@ -3,7 +3,7 @@
 //! Declared fields are read where they lie. Any other one is fetched when it is asked for, and what was fetched is held until the call
 //! ends, since the handler may still look at it.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 
 use super::carrier;
 use crate::abi::{self, tag};
@@ -17,7 +17,8 @@ pub(super) struct Lent<'a> {
     event: &'a abi::Event,
     declared: &'static [u32],
     hook: Hook,
-    held: Held,
+    /// Most calls need none.
+    held: OnceCell<Box<Held>>,
 }
 
 /// What was made during the call; boxed, so that it stays where it is while the lists grow.
@@ -34,29 +35,37 @@ struct Held {
 impl<'a> Lent<'a> {
     /// # Safety
     /// The broker lends `event` for `'a`, and its values are those of `declared`, in that order.
+    #[inline]
     pub(super) unsafe fn new(event: &'a abi::Event, declared: &'static [u32], hook: Hook) -> Self {
         Self {
             event,
             declared,
             hook,
-            held: Held::default(),
+            held: OnceCell::new(),
         }
     }
 
+    #[inline]
     fn declared(&self, number: u32) -> Option<&'a abi::Value> {
         let at = self.declared.iter().position(|known| *known == number)?;
         // SAFETY: the event has `count` values, by the contract as many as were declared; see `new`.
         unsafe { slice(self.event.fields, self.event.count as usize) }.get(at)
     }
 
+    fn held(&self) -> &Held {
+        self.held.get_or_init(Box::default)
+    }
+
+    #[cold]
     fn fetched(&self, number: u32) -> Option<&abi::Value> {
         let fetched = Box::new(carrier::fetch(self.event, number)?);
         let value: *const abi::Value = fetched.value();
-        self.held.fetched.borrow_mut().push(fetched);
+        self.held().fetched.borrow_mut().push(fetched);
         // SAFETY: it lies in, or with, a box that is kept until `self` goes, and that nobody changes.
         Some(unsafe { &*value })
     }
 
+    #[inline]
     fn value<'s>(&'s self, value: &'s abi::Value) -> Value<'s> {
         // SAFETY: the tag says which variant the broker wrote, and all that it points to is lent as long as the value itself.
         unsafe {
@@ -72,10 +81,11 @@ impl<'a> Lent<'a> {
         }
     }
 
+    #[cold]
     fn records(&self, value: &abi::Value) -> &[Record] {
         let records: Box<[Record]> = entries(value).iter().map(record).collect();
         let place: *const [Record] = &raw const *records;
-        self.held.records.borrow_mut().push(records);
+        self.held().records.borrow_mut().push(records);
         // SAFETY: as in `fetched`.
         unsafe { &*place }
     }
@@ -86,6 +96,7 @@ impl Event for Lent<'_> {
         self.hook
     }
 
+    #[inline]
     fn get(&self, field: Field) -> Value<'_> {
         let number = field as u32;
         self.declared(number)

@@ -29,11 +29,22 @@ use crate::sdk::{Create, Refused, Why};
 /// The broker, from `create` to `destroy`.
 static HOST: AtomicPtr<abi::Host> = AtomicPtr::new(ptr::null_mut());
 
+/// What a thread is at.
+struct Here {
+    /// The event that it handles, so that what is published meanwhile knows its depth.
+    event: Cell<*const abi::Event>,
+    /// Whether its panic is caught here.
+    is_guarded: Cell<bool>,
+}
+
 thread_local! {
-    /// The event that this thread handles, so that what is published meanwhile knows its depth.
-    static EVENT: Cell<*const abi::Event> = const { Cell::new(ptr::null()) };
-    /// Whether a panic of this thread is caught here.
-    static IS_GUARDED: Cell<bool> = const { Cell::new(false) };
+    // Both in one, as a library has to ask for the place of each.
+    static HERE: Here = const {
+        Here {
+            event: Cell::new(ptr::null()),
+            is_guarded: Cell::new(false),
+        }
+    };
     /// What the last caught panic said.
     static PANIC: RefCell<String> = const { RefCell::new(String::new()) };
 }
@@ -89,7 +100,8 @@ unsafe extern "C" fn create<P: Create>(
     } else {
         // SAFETY: the broker lends the configuration for this call; it is JSON, so UTF-8.
         let config = unsafe { text(config.data, config.len) };
-        let made = guarded(|| P::create(config).map_err(|error| error.to_string()));
+        let create = || P::create(config).map_err(|error| error.to_string());
+        let made = HERE.with(|here| here.guarded(create));
         made.unwrap_or_else(|error| Err(error.message.into()))
             .inspect_err(|_| HOST.store(ptr::null_mut(), Ordering::Release))
     };
@@ -115,7 +127,7 @@ unsafe extern "C" fn destroy<P: Create>(instance: *mut c_void) {
     // SAFETY: `create` made it so, and no call comes after this one.
     let plugin = unsafe { Box::from_raw(instance.cast::<P>()) };
     // A panic in a destructor has no one to hear of it.
-    let _ = guarded(|| drop(plugin));
+    let _ = HERE.with(|here| here.guarded(|| drop(plugin)));
     HOST.store(ptr::null_mut(), Ordering::Release);
 }
 
@@ -133,22 +145,27 @@ unsafe extern "C" fn handle<L: Listener>(
             Reply(answer),
         )
     };
-    let before = EVENT.replace(event);
-    let answered = guarded(|| L::call(plugin, &lent)).unwrap_or_else(Err);
-    EVENT.set(before);
-    given::give(answered, &sink)
+    HERE.with(|here| {
+        let before = here.event.replace(event);
+        let answered = here.guarded(|| L::call(plugin, &lent)).unwrap_or_else(Err);
+        here.event.set(before);
+        given::give(answered, &sink)
+    })
 }
 
-/// Runs the plugin's code and catches its panic: across the border it would end the broker.
-fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, PluginError> {
-    let before = IS_GUARDED.replace(true);
-    let result = catch_unwind(AssertUnwindSafe(run));
-    IS_GUARDED.set(before);
-    result.map_err(|payload| {
-        // Dropping the payload can panic in its turn; it is small and this is rare.
-        std::mem::forget::<Box<dyn Any + Send>>(payload);
-        PluginError::new(Cause::Panic, PANIC.take())
-    })
+impl Here {
+    /// Runs the plugin's code and catches its panic: across the border it would end the broker.
+    #[inline]
+    fn guarded<T>(&self, run: impl FnOnce() -> T) -> Result<T, PluginError> {
+        let before = self.is_guarded.replace(true);
+        let result = catch_unwind(AssertUnwindSafe(run));
+        self.is_guarded.set(before);
+        result.map_err(|payload| {
+            // Dropping the payload can panic in its turn; it is small and this is rare.
+            std::mem::forget::<Box<dyn Any + Send>>(payload);
+            PluginError::new(Cause::Panic, PANIC.take())
+        })
+    }
 }
 
 /// Panics that are caught are told in the broker's log instead of on standard error.
@@ -157,7 +174,7 @@ fn install_hook() {
     ONCE.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info: &PanicHookInfo<'_>| {
-            if IS_GUARDED.get() {
+            if HERE.with(|here| here.is_guarded.get()) {
                 PANIC.replace(info.to_string());
             } else {
                 before(info);
@@ -213,6 +230,11 @@ impl Fetched {
     pub(super) const fn value(&self) -> &abi::Value {
         &self.0
     }
+}
+
+/// The event that this thread handles; null outside of any.
+fn event_here() -> *const abi::Event {
+    HERE.with(|here| here.event.get())
 }
 
 pub(super) fn fetch(event: &abi::Event, field: u32) -> Option<Fetched> {
@@ -293,7 +315,7 @@ pub(crate) fn log(level: LogLevel, place: &str, message: &str) {
 pub(crate) fn payload_is_json() -> bool {
     // SAFETY: the event is lent as long as its handler runs, which is when this is set.
     unsafe {
-        EVENT.get().as_ref().is_some_and(|event| {
+        event_here().as_ref().is_some_and(|event| {
             (*event.calls)
                 .payload_is_json
                 .is_some_and(|ask| ask(event) == 1)
@@ -305,7 +327,7 @@ pub(crate) fn publish(message: &OutgoingMessage) -> Result<(), Refused> {
     let (publish, host) = call(c"hookmq.publish.1", |calls: &PublishCalls| calls.publish)?;
     // SAFETY: see `log`.
     let result = given::with_message(message, |message| unsafe {
-        publish(host, EVENT.get(), message)
+        publish(host, event_here(), message)
     });
     found::number(result, words).map(drop)
 }
@@ -314,7 +336,7 @@ pub(crate) fn publish_to(client_id: &str, message: &OutgoingMessage) -> Result<b
     let (publish_to, host) = call(c"hookmq.publish.1", |calls: &PublishCalls| calls.publish_to)?;
     // SAFETY: see `log`.
     let result = given::with_message(message, |message| unsafe {
-        publish_to(host, EVENT.get(), bytes(client_id.as_bytes()), message)
+        publish_to(host, event_here(), bytes(client_id.as_bytes()), message)
     });
     found::truth(result, words)
 }

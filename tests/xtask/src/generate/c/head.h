@@ -29,6 +29,9 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#if __STDC_HOSTED__
+#include <string.h>
+#endif
 #ifndef __cplusplus
 #include <stdbool.h>
 #endif
