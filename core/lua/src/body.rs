@@ -9,7 +9,7 @@ use mlua::{Lua, Table, Value};
 use crate::config;
 use crate::error::{LoadError, first_lines, placed};
 use crate::guard::{Armed, Guard};
-use crate::handler::{self, Handler};
+use crate::handler::{self, Handler, Param};
 use crate::metadata::{self, Declared};
 use crate::sandbox::Blueprint;
 use crate::sources::Sources;
@@ -188,6 +188,9 @@ fn read_handler(
     Ok(Handler {
         hook,
         function,
+        needs_slot: params
+            .iter()
+            .any(|param| matches!(param, Param::Msg | Param::Client)),
         params,
         place: format!("{file}:{line}"),
         shown,

@@ -4,8 +4,9 @@
 //! cleared, so that one client's bytes are never seen in another's call.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
-use mlua::{Buffer, Lua};
+use mlua::{Buffer, Lua, Value};
 
 /// The smallest class is 2^6 bytes, the largest kept one 2^20; larger payloads get a buffer of their own.
 const SMALLEST: u32 = 6;
@@ -19,13 +20,20 @@ pub(crate) struct Buffers(RefCell<[Option<Used>; CLASSES]>);
 #[derive(Debug)]
 struct Used {
     buffer: Buffer,
+    /// The same, as the argument of a call.
+    value: Rc<Value>,
     /// Bytes that the last payload took.
     size: usize,
 }
 
 impl Buffers {
-    /// A buffer that starts with the payload and is zero behind it.
-    pub(crate) fn with(&self, lua: &Lua, payload: &[u8]) -> mlua::Result<Buffer> {
+    /// A buffer that starts with the payload and is zero behind it; none for a payload that is too large. `before` is run before one is made.
+    pub(crate) fn with(
+        &self,
+        lua: &Lua,
+        payload: &[u8],
+        before: impl FnOnce(),
+    ) -> mlua::Result<Option<Rc<Value>>> {
         let class = payload
             .len()
             .next_power_of_two()
@@ -33,19 +41,24 @@ impl Buffers {
             .saturating_sub(SMALLEST);
         let mut classes = self.0.borrow_mut();
         let Some(slot) = classes.get_mut(class as usize) else {
-            return lua.create_buffer(payload);
+            return Ok(None);
         };
         let used = match slot {
             Some(used) => used,
-            None => slot.insert(Used {
-                buffer: lua.create_buffer_with_capacity(1 << (class + SMALLEST))?,
-                size: 0,
-            }),
+            None => {
+                before();
+                let buffer = lua.create_buffer_with_capacity(1 << (class + SMALLEST))?;
+                slot.insert(Used {
+                    value: Rc::new(Value::Buffer(buffer.clone())),
+                    buffer,
+                    size: 0,
+                })
+            }
         };
         used.buffer.write_bytes(0, payload);
         clear(&used.buffer, payload.len(), used.size);
         used.size = payload.len();
-        Ok(used.buffer.clone())
+        Ok(Some(Rc::clone(&used.value)))
     }
 }
 
@@ -62,12 +75,17 @@ fn clear(buffer: &Buffer, mut from: usize, to: usize) {
 mod tests {
     use super::*;
 
+    fn with(buffers: &Buffers, lua: &Lua, payload: &[u8]) -> Option<Buffer> {
+        let value = buffers.with(lua, payload, || {}).unwrap()?;
+        Some(value.as_buffer().unwrap().clone())
+    }
+
     #[test]
     fn a_shorter_payload_leaves_nothing_of_the_longer_one() {
         let lua = Lua::new();
         let buffers = Buffers::default();
-        let first = buffers.with(&lua, &[b'x'; 3_000]).unwrap();
-        let second = buffers.with(&lua, &[b'y'; 2_049]).unwrap();
+        let first = with(&buffers, &lua, &[b'x'; 3_000]).unwrap();
+        let second = with(&buffers, &lua, &[b'y'; 2_049]).unwrap();
         assert_eq!(first, second, "the buffer is reused");
         let bytes = second.to_vec();
         assert_eq!(bytes.len(), 4_096);
@@ -76,13 +94,14 @@ mod tests {
     }
 
     #[test]
-    fn empty_and_huge_payloads_have_buffers_too() {
+    fn an_empty_payload_has_a_buffer_and_a_huge_one_is_not_kept() {
         let lua = Lua::new();
         let buffers = Buffers::default();
-        assert_eq!(buffers.with(&lua, &[]).unwrap().len(), 64);
+        assert_eq!(with(&buffers, &lua, &[]).unwrap().len(), 64);
         assert_eq!(
-            buffers.with(&lua, &vec![1; 2 << 20]).unwrap().len(),
-            2 << 20
+            with(&buffers, &lua, &vec![1; 1 << 20]).unwrap().len(),
+            1 << 20
         );
+        assert!(with(&buffers, &lua, &vec![1; 2 << 20]).is_none());
     }
 }

@@ -6,7 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
@@ -14,10 +14,14 @@ use mlua::{Lua, VmState};
 
 /// Ticks that the ticker has counted.
 static TICKS: AtomicU64 = AtomicU64::new(0);
-/// Set by whoever runs a script, cleared by the ticker.
-static BUSY: AtomicBool = AtomicBool::new(false);
-/// Whether the ticker waits for work.
-static ASLEEP: AtomicBool = AtomicBool::new(false);
+/// What the ticker knows of the scripts: one of the three below.
+static WORK: AtomicU8 = AtomicU8::new(NONE);
+/// Nothing ran since the last tick. Set by the ticker.
+const NONE: u8 = 0;
+/// Something runs. Set by whoever runs a script.
+const SOME: u8 = 1;
+/// Nothing ran for so long that the ticker waits to be woken. Set by the ticker.
+const ASLEEP: u8 = 2;
 static TICKER: OnceLock<Thread> = OnceLock::new();
 
 /// A wake-up of a thread costs microseconds, and budgets are tens of milliseconds.
@@ -72,9 +76,7 @@ impl Guard {
     pub(crate) fn arm(&self, budget: Duration) -> Armed {
         stay_awake();
         // The next step of the counter may be of time before this call, so it does not count.
-        let ticks = u64::try_from(budget.as_micros().div_ceil(TICK.as_micros()))
-            .unwrap_or(u64::MAX)
-            .saturating_add(MAX_STEP);
+        let ticks = ticks(budget).saturating_add(MAX_STEP);
         let deadline = TICKS.load(Ordering::Relaxed).saturating_add(ticks);
         let outer = self.deadline.get();
         self.deadline.set(deadline.min(outer));
@@ -123,19 +125,25 @@ pub(crate) fn place_above(lua: &Lua, level: usize) -> Option<String> {
     })
 }
 
+/// How many ticks a budget has, rounded up; without the division of 128 bits that `Duration` would take.
+fn ticks(budget: Duration) -> u64 {
+    const NANOSECONDS: u32 = TICK.subsec_nanos();
+    const PER_SECOND: u64 = 1_000_000_000 / NANOSECONDS as u64;
+    let seconds = budget.as_secs().saturating_mul(PER_SECOND);
+    seconds.saturating_add(budget.subsec_nanos().div_ceil(NANOSECONDS).into())
+}
+
 fn stay_awake() {
-    if !BUSY.load(Ordering::Relaxed) {
-        BUSY.store(true, Ordering::Relaxed);
-    }
-    if ASLEEP.load(Ordering::Relaxed) {
-        wake_ticker();
+    if WORK.load(Ordering::Relaxed) != SOME {
+        tell_ticker();
     }
 }
 
 #[cold]
-fn wake_ticker() {
-    ASLEEP.store(false, Ordering::Relaxed);
-    if let Some(ticker) = TICKER.get() {
+fn tell_ticker() {
+    if WORK.swap(SOME, Ordering::Relaxed) == ASLEEP
+        && let Some(ticker) = TICKER.get()
+    {
         ticker.unpark();
     }
 }
@@ -162,16 +170,16 @@ fn tick() {
         let passed = started.elapsed().as_micros() / TICK.as_micros();
         let step = u64::try_from(passed).unwrap_or(MAX_STEP).clamp(1, MAX_STEP);
         TICKS.fetch_add(step, Ordering::Relaxed);
-        if BUSY.swap(false, Ordering::Relaxed) {
+        if WORK.swap(NONE, Ordering::Relaxed) == SOME {
             idle = 0;
             continue;
         }
         idle += 1;
         if idle >= IDLE_TICKS {
             idle = 0;
-            ASLEEP.store(true, Ordering::Relaxed);
-            // A call that began just now may have missed the store; its interrupts and the next calls see it.
-            while ASLEEP.load(Ordering::Relaxed) {
+            // Fails if something runs by now.
+            let _asleep = WORK.compare_exchange(NONE, ASLEEP, Ordering::Relaxed, Ordering::Relaxed);
+            while WORK.load(Ordering::Relaxed) == ASLEEP {
                 thread::park();
             }
         }
@@ -195,6 +203,21 @@ mod tests {
         let armed = guard.arm(Duration::from_millis(500));
         lua.load("for _ = 1, 1000 do end").exec().unwrap();
         assert!(!guard.disarm(&armed));
+    }
+
+    #[test]
+    fn a_budget_is_rounded_up_to_ticks() {
+        for (budget, expected) in [
+            (Duration::ZERO, 0),
+            (Duration::from_nanos(1), 1),
+            (TICK, 1),
+            (TICK + Duration::from_nanos(1), 2),
+            (Duration::from_millis(1_999), 1_000),
+            (Duration::from_secs(3), 1_500),
+            (Duration::MAX, u64::MAX),
+        ] {
+            assert_eq!(ticks(budget), expected, "{budget:?}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::memory::Memory;
 use crate::message::{Message, Slot, visible};
 use crate::outline::{FunctionOutline, Outline};
 use crate::suggest::nearest;
-use crate::texts::Texts;
+use crate::texts::{Found, Texts};
 use crate::value;
 
 /// What one parameter stands for.
@@ -38,14 +38,17 @@ pub(crate) struct Handler {
     pub(crate) place: String,
     /// What `msg` and `client` may be asked for.
     pub(crate) shown: FieldSet,
+    /// Whether `msg` or `client` is among the parameters.
+    pub(crate) needs_slot: bool,
 }
 
 /// What arguments are made from.
 pub(crate) struct Call<'a> {
     pub(crate) lua: &'a Lua,
+    pub(crate) memory: &'a Memory,
     pub(crate) event: &'a dyn Event,
     pub(crate) slot: Option<&'a Slot>,
-    pub(crate) config: &'a Value,
+    pub(crate) config: &'a Rc<Value>,
     pub(crate) texts: &'a Texts,
     /// `None` where buffers cannot be reused, because calls overlap.
     pub(crate) buffers: Option<&'a Buffers>,
@@ -54,7 +57,7 @@ pub(crate) struct Call<'a> {
 /// An argument.
 enum Given {
     Own(Value),
-    /// One of [`Texts`]; a reference, since another handle to the same string costs as much as a new string.
+    /// One that the VM keeps; a reference, since another handle to the same value costs as much as a new string.
     Kept(Rc<Value>),
 }
 
@@ -79,49 +82,40 @@ impl Handler {
             })
     }
 
-    pub(crate) fn needs_slot(&self) -> bool {
-        self.params
-            .iter()
-            .any(|param| matches!(param, Param::Msg | Param::Client))
-    }
-
     /// Makes its arguments and calls it, within the VM's memory limit.
-    pub(crate) fn call(&self, call: &Call<'_>, memory: &Memory) -> mlua::Result<Value> {
+    pub(crate) fn call(&self, call: &Call<'_>) -> mlua::Result<Value> {
         let arg = |param| self.arg(param, call);
         // Tuples need no list on the heap.
         match *self.params.as_slice() {
-            [] => self.run(call, memory, ()),
+            [] => self.run(call, ()),
             [a] => {
                 let a = arg(a)?;
-                self.run(call, memory, (a.value(),))
+                self.run(call, (a.value(),))
             }
             [a, b] => {
                 let (a, b) = (arg(a)?, arg(b)?);
-                self.run(call, memory, (a.value(), b.value()))
+                self.run(call, (a.value(), b.value()))
             }
             [a, b, c] => {
                 let (a, b, c) = (arg(a)?, arg(b)?, arg(c)?);
-                self.run(call, memory, (a.value(), b.value(), c.value()))
+                self.run(call, (a.value(), b.value(), c.value()))
             }
             [a, b, c, d] => {
                 let (a, b, c, d) = (arg(a)?, arg(b)?, arg(c)?, arg(d)?);
-                self.run(call, memory, (a.value(), b.value(), c.value(), d.value()))
+                self.run(call, (a.value(), b.value(), c.value(), d.value()))
             }
-            _ => self.run(call, memory, self.args(call)?),
+            _ => self.run(call, self.args(call)?),
         }
     }
 
-    fn run(
-        &self,
-        call: &Call<'_>,
-        memory: &Memory,
-        args: impl IntoLuaMulti,
-    ) -> mlua::Result<Value> {
-        memory.within(call.lua, || self.function.call(args))
+    fn run(&self, call: &Call<'_>, args: impl IntoLuaMulti) -> mlua::Result<Value> {
+        call.memory.within(call.lua, || self.function.call(args))
     }
 
     /// All arguments as a list.
     pub(crate) fn args(&self, call: &Call<'_>) -> mlua::Result<Variadic<Value>> {
+        // A handle more to a value is one value more to the engine.
+        call.memory.lift(call.lua);
         self.params
             .iter()
             .map(|param| Ok(self.arg(*param, call)?.value().clone()))
@@ -129,38 +123,75 @@ impl Handler {
     }
 
     fn arg(&self, param: Param, call: &Call<'_>) -> mlua::Result<Given> {
-        Ok(Given::Own(match param {
-            Param::Field(field) => {
-                let value = call.event.get(field);
-                if let ApiValue::Text(text) = value
-                    && let Some(kept) = call.texts.get(call.lua, text)?
-                {
-                    return Ok(Given::Kept(kept));
-                }
-                value::to_lua(call.lua, value)?
-            }
-            Param::PayloadBuffer => {
-                let payload = call
-                    .event
-                    .get(Field::Payload)
-                    .as_bytes()
-                    .unwrap_or_default();
-                Value::Buffer(match call.buffers {
-                    Some(buffers) => buffers.with(call.lua, payload)?,
-                    None => call.lua.create_buffer(payload)?,
-                })
-            }
-            Param::Msg | Param::Client => match call.slot {
-                Some(slot) => Value::UserData(call.lua.create_userdata(Message {
-                    slot: Slot::clone(slot),
-                    hook: self.hook,
-                    is_client: param == Param::Client,
-                })?),
-                None => Value::Nil,
+        match param {
+            Param::Field(field) => match call.event.get(field) {
+                ApiValue::Text(text) => text_arg(text, call),
+                value => value_arg(value, call),
             },
-            Param::Config => call.config.clone(),
-        }))
+            Param::PayloadBuffer => buffer_arg(call),
+            Param::Msg => self.message_arg(false, call),
+            Param::Client => self.message_arg(true, call),
+            Param::Config => Ok(Given::Kept(Rc::clone(call.config))),
+        }
     }
+
+    #[inline(never)]
+    fn message_arg(&self, is_client: bool, call: &Call<'_>) -> mlua::Result<Given> {
+        let Some(slot) = call.slot else {
+            return Ok(Given::Own(Value::Nil));
+        };
+        call.memory.lift(call.lua);
+        let message = call.lua.create_userdata(Message {
+            slot: Slot::clone(slot),
+            hook: self.hook,
+            is_client,
+        })?;
+        Ok(Given::Own(Value::UserData(message)))
+    }
+}
+
+// Most arguments are texts, and most texts are kept: what makes a value is apart, so that nothing of it weighs on a call that makes none.
+
+fn text_arg(text: &str, call: &Call<'_>) -> mlua::Result<Given> {
+    match call.texts.find(text) {
+        Found::Kept(value) => Ok(Given::Kept(value)),
+        Found::Again(place) => {
+            let value = Rc::new(new_text(text, call)?);
+            call.texts.keep(place, text, &value);
+            Ok(Given::Kept(value))
+        }
+        Found::New => new_text(text, call).map(Given::Own),
+    }
+}
+
+#[inline(never)]
+fn new_text(text: &str, call: &Call<'_>) -> mlua::Result<Value> {
+    call.memory.lift(call.lua);
+    call.lua.create_string(text).map(Value::String)
+}
+
+#[inline(never)]
+fn value_arg(value: ApiValue<'_>, call: &Call<'_>) -> mlua::Result<Given> {
+    match value {
+        // These need no memory.
+        ApiValue::Nil | ApiValue::Bool(_) | ApiValue::Integer(_) => {}
+        _ => call.memory.lift(call.lua),
+    }
+    value::to_lua(call.lua, value).map(Given::Own)
+}
+
+#[inline(never)]
+fn buffer_arg(call: &Call<'_>) -> mlua::Result<Given> {
+    let payload = call.event.get(Field::Payload);
+    let payload = payload.as_bytes().unwrap_or_default();
+    let lift = || call.memory.lift(call.lua);
+    if let Some(buffers) = call.buffers
+        && let Some(kept) = buffers.with(call.lua, payload, lift)?
+    {
+        return Ok(Given::Kept(kept));
+    }
+    lift();
+    Ok(Given::Own(Value::Buffer(call.lua.create_buffer(payload)?)))
 }
 
 /// What each parameter of a handler stands for.

@@ -181,19 +181,19 @@ async fn handle(
     event: SharedEvent,
     budget: Duration,
     timeout: Duration,
-) -> Result<Answer, Failure> {
+) -> Result<Answer, Box<Failure>> {
     let Some(handler) = vm.handler(event.hook()).cloned() else {
         return Ok(Answer::PASS);
     };
     let slot: Option<Slot> = handler
-        .needs_slot()
+        .needs_slot
         .then(|| Rc::new(RefCell::new(Some(Held::Whole(Arc::clone(&event))))));
     let _cleared = Cleared(slot.clone());
     let future = {
         let args = handler.args(&vm.arguments(event.as_ref(), slot.as_ref(), false));
         let args = match args {
             Ok(args) => args,
-            Err(error) => return vm.conclude(&handler, Err(error), false, budget),
+            Err(error) => return vm.conclude(&handler, &Err(error), false, budget),
         };
         Box::pin(handler.function.call_async::<Value>(args))
     };
@@ -207,20 +207,20 @@ async fn handle(
         future,
     };
     match tokio::time::timeout(timeout, slices).await {
-        Ok(Slice::Done(result)) => vm.conclude(&handler, result, false, budget),
-        Ok(Slice::Over) => vm.conclude(&handler, Ok(Value::Nil), true, budget),
-        Ok(Slice::Panicked) => Err(Failure {
+        Ok(Slice::Done(result)) => vm.conclude(&handler, &result, false, budget),
+        Ok(Slice::Over) => vm.conclude(&handler, &Ok(Value::Nil), true, budget),
+        Ok(Slice::Panicked) => Err(Box::new(Failure {
             error: PluginError::new(
                 Cause::Panic,
                 format!("{}: a host function panicked", handler.place),
             ),
             is_broken: true,
-        }),
+        })),
         Err(_) => Err(waited_too_long(&handler, timeout)),
     }
 }
 
-fn waited_too_long(handler: &Handler, timeout: Duration) -> Failure {
+fn waited_too_long(handler: &Handler, timeout: Duration) -> Box<Failure> {
     let words = format!(
         "{}: {} took longer than {timeout:?}, waiting included, and was stopped",
         handler.place,

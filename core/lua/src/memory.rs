@@ -1,8 +1,8 @@
-//! The memory limit of a VM: in force while a script runs, lifted while the host hands values in and out.
+//! The memory limit of a VM: in force while a script runs, lifted before the host makes values to hand in.
 //!
 //! The engine protects each step that may fail for want of memory, which costs more than making a short string. What the host makes
 //! between calls is bounded by the packet that it comes from, so it is made without; a script that is over its limit by then fails at its
-//! next allocation.
+//! next allocation. To set the limit costs as much as a small handler, so between calls it stays as it is until the other is needed.
 
 use std::cell::Cell;
 
@@ -15,8 +15,18 @@ pub(crate) struct Memory {
     pub(crate) limit: usize,
     /// The same, with what the VM itself takes.
     bytes: usize,
-    /// Whether a script runs.
-    is_on: Cell<bool>,
+    force: Cell<Force>,
+}
+
+/// Whether a limit is in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Force {
+    /// The host may make what it wants.
+    Lifted,
+    /// Left over from the last time that a script ran.
+    Left,
+    /// A script runs.
+    Running,
 }
 
 impl Memory {
@@ -25,21 +35,30 @@ impl Memory {
         Self {
             limit,
             bytes: lua.used_memory().saturating_add(limit),
-            is_on: Cell::new(false),
+            force: Cell::new(Force::Lifted),
         }
     }
 
     /// Runs something with the limit in force. Nests.
     pub(crate) fn within<R>(&self, lua: &Lua, run: impl FnOnce() -> R) -> R {
-        let outer = self.is_on.replace(true);
-        // Setting it fails only for VMs whose allocator is not the engine's own.
-        let _own = lua.set_memory_limit(self.bytes);
-        let result = run();
-        if !outer {
-            let _own = lua.set_memory_limit(0);
+        let outer = self.force.replace(Force::Running);
+        if outer == Force::Lifted {
+            set(lua, self.bytes);
         }
-        self.is_on.set(outer);
+        let result = run();
+        self.force.set(match outer {
+            Force::Running => Force::Running,
+            Force::Lifted | Force::Left => Force::Left,
+        });
         result
+    }
+
+    /// For the host, before it makes values: lifts the limit until a script runs. One that runs already keeps it.
+    pub(crate) fn lift(&self, lua: &Lua) {
+        if self.force.get() == Force::Left {
+            self.force.set(Force::Lifted);
+            set(lua, 0);
+        }
     }
 
     /// The limit, as a config says it.
@@ -55,4 +74,9 @@ impl Memory {
     pub(crate) fn is_over(&self, lua: &Lua) -> bool {
         lua.used_memory() > self.bytes
     }
+}
+
+fn set(lua: &Lua, limit: usize) {
+    // Fails only for VMs whose allocator is not the engine's own.
+    let _own = lua.set_memory_limit(limit);
 }

@@ -21,7 +21,7 @@ use crate::needs::{self, Need};
 use crate::sandbox::Blueprint;
 use crate::settings::LuaSettings;
 use crate::sources::Sources;
-use crate::vm::{Failure, Vm};
+use crate::vm::Vm;
 
 /// One loaded script.
 pub struct LuaPlugin {
@@ -162,11 +162,11 @@ impl Plugin for LuaPlugin {
         let vm = self.vm()?;
         match catch_unwind(AssertUnwindSafe(|| vm.call(event, budget))) {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(Failure { error, is_broken })) => {
-                if is_broken {
+            Ok(Err(failure)) => {
+                if failure.is_broken {
                     self.discard_vm();
                 }
-                Err(error)
+                Err(failure.error)
             }
             Err(_) => {
                 self.discard_vm();

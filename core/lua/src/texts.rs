@@ -4,8 +4,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use ahash::RandomState;
-use mlua::{Lua, Value};
+use mlua::Value;
 
 /// Texts kept by one VM, a power of two. Each has one place where it can lie, so that a lookup is one comparison.
 const PLACES: usize = 256;
@@ -16,7 +15,6 @@ const LONGEST: usize = 128;
 /// The texts of one VM.
 #[derive(Debug)]
 pub(crate) struct Texts {
-    random: RandomState,
     places: RefCell<Box<[Place]>>,
 }
 
@@ -36,68 +34,100 @@ struct Kept {
 impl Default for Texts {
     fn default() -> Self {
         Self {
-            random: RandomState::new(),
             places: RefCell::new(vec![Place::default(); PLACES].into()),
         }
     }
 }
 
+/// What is known of a text.
+pub(crate) enum Found {
+    /// Its Lua string.
+    Kept(Rc<Value>),
+    /// It was the last one at this place, and is worth to be kept there.
+    Again(usize),
+    /// Nothing.
+    New,
+}
+
 impl Texts {
-    /// The text as a Lua string if it is kept; one that was here just before is kept from now on.
-    ///
-    /// # Errors
-    /// [`mlua::Error::MemoryError`].
-    pub(crate) fn get(&self, lua: &Lua, text: &str) -> mlua::Result<Option<Rc<Value>>> {
+    /// Looks for a text, and remembers that it was here.
+    pub(crate) fn find(&self, text: &str) -> Found {
         if text.len() > LONGEST {
-            return Ok(None);
+            return Found::New;
         }
-        let hash = self.random.hash_one(text);
+        let hash = hash(text.as_bytes());
         #[expect(
             clippy::cast_possible_truncation,
             reason = "the lowest bits choose the place"
         )]
         let at = hash as usize % PLACES;
-        {
-            let mut places = self.places.borrow_mut();
-            let Some(place) = places.get_mut(at) else {
-                return Ok(None);
-            };
-            if let Some(kept) = &place.kept
-                && *kept.text == *text
-            {
-                return Ok(Some(Rc::clone(&kept.value)));
-            }
-            if place.seen != hash {
+        let mut places = self.places.borrow_mut();
+        let Some(place) = places.get_mut(at) else {
+            return Found::New;
+        };
+        match &place.kept {
+            Some(kept) if *kept.text == *text => Found::Kept(Rc::clone(&kept.value)),
+            _ if place.seen == hash => Found::Again(at),
+            _ => {
                 place.seen = hash;
-                return Ok(None);
+                Found::New
             }
         }
-        // Not under the borrow: making a string may collect garbage.
-        let value = Rc::new(Value::String(lua.create_string(text)?));
+    }
+
+    /// Keeps a text's Lua string at the place that [`Texts::find`] told.
+    pub(crate) fn keep(&self, at: usize, text: &str, value: &Rc<Value>) {
         let kept = Kept {
             text: text.into(),
-            value: Rc::clone(&value),
+            value: Rc::clone(value),
         };
         let before = self
             .places
             .borrow_mut()
             .get_mut(at)
             .and_then(|place| place.kept.replace(kept));
+        // Not under the borrow: it ends in the engine.
         drop(before);
-        Ok(Some(value))
+    }
+}
+
+/// Not keyed, as whoever makes texts that fall on one place only makes them as slow as texts that are not kept.
+fn hash(text: &[u8]) -> u64 {
+    let fold = |hash: u64, word: u64| {
+        let product = u128::from(hash ^ word) * 0x9e37_79b9_7f4a_7c15;
+        #[expect(clippy::cast_possible_truncation, reason = "both halves are taken")]
+        let folded = product as u64 ^ (product >> 64) as u64;
+        folded
+    };
+    let (words, rest) = text.as_chunks::<8>();
+    let hash = words
+        .iter()
+        .map(|word| u64::from_le_bytes(*word))
+        .fold(!(text.len() as u64), fold);
+    match text.last_chunk::<8>() {
+        // The rest is within the last eight bytes.
+        Some(last) => fold(hash, u64::from_le_bytes(*last)),
+        None => rest.iter().map(|byte| u64::from(*byte)).fold(hash, fold),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mlua::Lua;
 
     fn kept(texts: &Texts, lua: &Lua, text: &str) -> bool {
-        let found = texts.get(lua, text).unwrap();
-        if let Some(value) = &found {
-            assert_eq!(value.as_string().unwrap().to_string_lossy(), text);
-        }
-        found.is_some()
+        let value = match texts.find(text) {
+            Found::Kept(value) => value,
+            Found::Again(at) => {
+                let value = Rc::new(Value::String(lua.create_string(text).unwrap()));
+                texts.keep(at, text, &value);
+                value
+            }
+            Found::New => return false,
+        };
+        assert_eq!(value.as_string().unwrap().to_string_lossy(), text);
+        true
     }
 
     #[test]

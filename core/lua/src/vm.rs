@@ -1,6 +1,7 @@
 //! One virtual machine: a sandbox with the script's body run in it, and its handlers ready to be called.
 
 use std::cell::{Cell, RefCell};
+use std::mem;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +28,7 @@ const MAX_NESTING: u8 = 8;
 pub(crate) struct Vm {
     // Handles into the VM go before the VM itself.
     handlers: Vec<Option<Rc<Handler>>>,
-    config: Value,
+    config: Rc<Value>,
     buffers: Buffers,
     texts: Texts,
     pub(crate) context: Rc<Context>,
@@ -42,12 +43,12 @@ pub(crate) struct Failure {
     pub(crate) is_broken: bool,
 }
 
-impl From<PluginError> for Failure {
+impl From<PluginError> for Box<Failure> {
     fn from(error: PluginError) -> Self {
-        Self {
+        Self::new(Failure {
             error,
             is_broken: false,
-        }
+        })
     }
 }
 
@@ -64,12 +65,13 @@ impl Vm {
         let table = context
             .memory
             .within(&lua, || run_body(&lua, blueprint, &guard, &armed))?;
+        context.memory.lift(&lua);
         let built = read_table(&lua, blueprint, &table);
         guard.disarm(&armed);
         let (handlers, declared) = built?;
         let vm = Self {
             handlers,
-            config: declared.config.clone().map_or(Value::Nil, Value::Table),
+            config: Rc::new(declared.config.clone().map_or(Value::Nil, Value::Table)),
             buffers: Buffers::default(),
             texts: Texts::default(),
             context,
@@ -99,6 +101,7 @@ impl Vm {
     ) -> Call<'a> {
         Call {
             lua: &self.lua,
+            memory: &self.context.memory,
             event,
             slot,
             config: &self.config,
@@ -108,7 +111,7 @@ impl Vm {
     }
 
     /// Answers an event on this thread.
-    pub(crate) fn call(&self, event: &dyn Event, budget: Duration) -> Result<Answer, Failure> {
+    pub(crate) fn call(&self, event: &dyn Event, budget: Duration) -> Result<Answer, Box<Failure>> {
         let Some(handler) = self.handler(event.hook()) else {
             return Ok(Answer::PASS);
         };
@@ -122,55 +125,66 @@ impl Vm {
             hook: Some(handler.hook),
             depth: event.depth(),
         });
-        let slot: Option<Slot> = handler.needs_slot().then(|| {
+        let slot: Option<Slot> = handler.needs_slot.then(|| {
             let copy = EventRecord::copy_of(event, handler.shown);
             Rc::new(RefCell::new(Some(Held::Copy(Rc::new(copy)))))
         });
         let armed = self.guard.arm(budget);
         let arguments = self.arguments(event, slot.as_ref(), nesting == 0);
-        let result = handler.call(&arguments, &self.context.memory);
+        let result = handler.call(&arguments);
         let is_over = self.guard.disarm(&armed);
         if let Some(slot) = slot {
             slot.borrow_mut().take();
         }
         self.context.calling.set(outer);
         self.nesting.set(nesting);
-        self.conclude(handler, result, is_over, budget)
+        if !is_over && matches!(result, Ok(Value::Nil)) {
+            // Holds nothing, and the engine's values take a call to find that out.
+            mem::forget(result);
+            return Ok(Answer::PASS);
+        }
+        self.conclude(handler, &result, is_over, budget)
     }
 
     /// What a handler's end means.
     pub(crate) fn conclude(
         &self,
         handler: &Handler,
-        result: mlua::Result<Value>,
+        result: &mlua::Result<Value>,
         is_over: bool,
         budget: Duration,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<Answer, Box<Failure>> {
         if is_over {
-            let place = self.guard.take_place();
-            let place = place.as_deref().unwrap_or(&handler.place);
-            let words = format!(
-                "{place}: {} ran longer than its {budget:?} and was stopped",
-                handler.hook.name()
-            );
-            return Err(Failure {
-                error: PluginError::new(Cause::Timeout, words),
-                is_broken: true,
-            });
+            return Err(self.over_budget(handler, budget));
         }
         match result {
             Ok(Value::Nil) => Ok(Answer::PASS),
-            Ok(returned) => Ok(verdict::answer(
-                handler.hook.spec(),
-                &returned,
-                &handler.place,
-            )?),
-            Err(error) => Err(self.failure(handler, &error)),
+            Ok(returned) => {
+                // A script at its limit may still say so.
+                self.context.memory.lift(&self.lua);
+                let spec = handler.hook.spec();
+                Ok(verdict::answer(spec, returned, &handler.place)?)
+            }
+            Err(error) => Err(self.failure(handler, error)),
         }
     }
 
     #[cold]
-    fn failure(&self, handler: &Handler, error: &mlua::Error) -> Failure {
+    fn over_budget(&self, handler: &Handler, budget: Duration) -> Box<Failure> {
+        let place = self.guard.take_place();
+        let place = place.as_deref().unwrap_or(&handler.place);
+        let words = format!(
+            "{place}: {} ran longer than its {budget:?} and was stopped",
+            handler.hook.name()
+        );
+        Box::new(Failure {
+            error: PluginError::new(Cause::Timeout, words),
+            is_broken: true,
+        })
+    }
+
+    #[cold]
+    fn failure(&self, handler: &Handler, error: &mlua::Error) -> Box<Failure> {
         let words = first_lines(&error.to_string());
         if is_out_of_memory(error) || self.context.memory.is_over(&self.lua) {
             let words = format!(
@@ -179,10 +193,10 @@ impl Vm {
                 handler.hook.name(),
                 self.context.memory.in_words()
             );
-            return Failure {
+            return Box::new(Failure {
                 error: PluginError::new(Cause::Memory, words),
                 is_broken: true,
-            };
+            });
         }
         let refused = self.context.grant_refused.borrow_mut().take();
         let cause = match refused {

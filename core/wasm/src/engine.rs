@@ -16,6 +16,8 @@ use wasmtime::{Config, Engine as Compiler, OptLevel};
 /// The step of the clock.
 const TICK: Duration = Duration::from_millis(1);
 const TICKS_PER_SECOND: u64 = 1_000;
+/// The longest budget that is told from a longer one: three years.
+const MAX_SECONDS: u64 = 100_000_000;
 /// Steps that the clock goes on by at once when the ticker was kept waiting by a busy machine.
 const MAX_STEP: u64 = 3;
 /// Steps behind the last deadline after which the ticker sleeps.
@@ -79,19 +81,14 @@ impl Engine {
     }
 
     /// How many steps of the epoch a budget is; the clock goes on until then. To be asked right before the call.
+    #[inline]
     pub(crate) fn deadline(&self, budget: Duration) -> u64 {
+        let begun = budget.subsec_nanos().div_ceil(TICK.subsec_nanos());
+        let ticks = budget.as_secs().min(MAX_SECONDS) * TICKS_PER_SECOND + u64::from(begun);
         // The next step may be of time before this call, so it does not count.
-        let ticks = budget
-            .as_secs()
-            .saturating_mul(TICKS_PER_SECOND)
-            .saturating_add(budget.subsec_nanos().div_ceil(TICK.subsec_nanos()).into())
-            .saturating_add(MAX_STEP)
-            .min(u32::MAX.into());
-        let deadline = self
-            .clock
-            .ticks
-            .load(Ordering::Relaxed)
-            .saturating_add(ticks);
+        let ticks = ticks + MAX_STEP;
+        // The clock began at zero, and cannot come near the end of the numbers.
+        let deadline = self.clock.ticks.load(Ordering::Relaxed) + ticks;
         if self.clock.awake_until.load(Ordering::Relaxed) < deadline {
             self.stay_awake(deadline);
         }

@@ -41,6 +41,12 @@ struct Kept {
     instance: Option<Live>,
 }
 
+/// An instance for the length of one call, and where in its thread's list it has its place.
+struct Taken {
+    instance: Live,
+    place: usize,
+}
+
 thread_local! {
     static INSTANCES: RefCell<Vec<Kept>> = const { RefCell::new(Vec::new()) };
 }
@@ -104,31 +110,42 @@ impl WasmPlugin {
 
     /// Takes this thread's instance out of its place, so that a call from within a call gets another one.
     #[inline]
-    fn take(&self) -> Option<Live> {
+    fn take(&self) -> Option<Taken> {
         INSTANCES.with_borrow_mut(|instances| {
-            instances
+            let (place, kept) = instances
                 .iter_mut()
-                .find(|kept| kept.id == self.id)
-                .and_then(|kept| kept.instance.take())
+                .enumerate()
+                .find(|(_, kept)| kept.id == self.id)?;
+            let instance = kept.instance.take()?;
+            Some(Taken { instance, place })
         })
     }
 
+    /// Puts it back, unless a call from within the call has filled its place.
     #[inline]
-    fn give_back(&self, instance: Live) {
+    fn give_back(&self, taken: Taken) {
+        let Taken { instance, place } = taken;
+        let spare = INSTANCES.with_borrow_mut(|instances| match instances.get_mut(place) {
+            Some(kept) if kept.id == self.id => kept.instance.replace(instance),
+            _ => Some(instance),
+        });
+        if let Some(spare) = spare {
+            self.give_back_moved(spare);
+        }
+    }
+
+    /// The places of a thread's instances move when plugins are gone.
+    #[cold]
+    fn give_back_moved(&self, instance: Live) {
         let spare = INSTANCES.with_borrow_mut(|instances| {
-            match instances.iter_mut().find(|kept| kept.id == self.id) {
-                Some(kept) if kept.instance.is_none() => {
-                    kept.instance = Some(instance);
-                    None
-                }
-                _ => Some(instance),
-            }
+            let kept = instances.iter_mut().find(|kept| kept.id == self.id)?;
+            kept.instance.replace(instance)
         });
         drop(spare);
     }
 
     #[cold]
-    fn new_instance(&self) -> Result<Live, PluginError> {
+    fn new_instance(&self) -> Result<Taken, PluginError> {
         let instance = match catch_unwind(AssertUnwindSafe(|| self.form.instantiate())) {
             Ok(Ok(instance)) => instance,
             Ok(Err(failure)) => {
@@ -137,21 +154,23 @@ impl WasmPlugin {
             }
             Err(_) => return Err(self.panicked()),
         };
-        let gone: Vec<_> = INSTANCES.with_borrow_mut(|instances| {
+        let (place, gone): (_, Vec<_>) = INSTANCES.with_borrow_mut(|instances| {
             let gone = instances
                 .extract_if(.., |kept| kept.alive.strong_count() == 0)
                 .collect();
-            if !instances.iter().any(|kept| kept.id == self.id) {
+            let known = instances.iter().position(|kept| kept.id == self.id);
+            let place = known.unwrap_or_else(|| {
                 instances.push(Kept {
                     id: self.id,
                     alive: Arc::downgrade(&self.alive),
                     instance: None,
                 });
-            }
-            gone
+                instances.len() - 1
+            });
+            (place, gone)
         });
         drop(gone);
-        Ok(instance)
+        Ok(Taken { instance, place })
     }
 
     fn panicked(&self) -> PluginError {
@@ -168,21 +187,21 @@ impl Plugin for WasmPlugin {
     }
 
     fn call(&self, event: &dyn Event, budget: Duration) -> Result<Answer, PluginError> {
-        let mut instance = match self.take() {
-            Some(instance) => instance,
+        let mut taken = match self.take() {
+            Some(taken) => taken,
             None => self.new_instance()?,
         };
         let result = catch_unwind(AssertUnwindSafe(|| {
-            instance.call(&self.form, event, budget)
+            taken.instance.call(&self.form, event, budget)
         }));
         match result {
             Ok(Ok(answer)) => {
-                self.give_back(instance);
+                self.give_back(taken);
                 Ok(answer)
             }
             Ok(Err(Failure { error, is_broken })) => {
                 if !is_broken {
-                    self.give_back(instance);
+                    self.give_back(taken);
                 }
                 Err(error)
             }

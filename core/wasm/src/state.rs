@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hookmq_plugin_api::{HookSpec, Host};
+use hookmq_plugin_api::{Hook, Host};
 use wasmtime::Memory;
 
 use crate::draft::Draft;
@@ -26,15 +26,14 @@ pub(crate) struct State {
     /// The answer in the making.
     pub(crate) draft: Draft,
     /// The hook whose event is being handled; `None` at load.
-    pub(crate) spec: Option<&'static HookSpec>,
+    pub(crate) hook: Option<Hook>,
     /// How many plugins' publishes led to the event.
     pub(crate) depth: u8,
     /// The memory of a core module, once it is there.
     pub(crate) memory: Option<Memory>,
     /// The words of the last refused host call.
     pub(crate) refused: String,
-    /// What a component's handler is handed, and what its accessors return: shared for the length of one call each, then filled again.
-    pub(crate) argument: Arc<String>,
+    /// What a component's accessors return: shared for the length of one call each, then filled again.
     pub(crate) text: Arc<String>,
     pub(crate) bytes: Arc<Vec<u8>>,
     /// Begun lines of a component's output.
@@ -48,11 +47,10 @@ impl State {
             limits: Limits::new(blueprint.settings.memory_limit),
             blueprint: Arc::clone(blueprint),
             draft: Draft::default(),
-            spec: None,
+            hook: None,
             depth: 0,
             memory: None,
             refused: String::new(),
-            argument: Arc::default(),
             text: Arc::default(),
             bytes: Arc::default(),
             stdout: Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hookmq_plugin_api::{Answer, Field, HookSpec, Keep, Owned, Refusal, VerdictKind};
+use hookmq_plugin_api::{Answer, Field, Hook, HookSpec, Keep, Owned, Refusal, VerdictKind};
 use wasmtime::component::{ComponentType, Lift};
 
 use super::changes::{Change, Pair};
@@ -16,12 +16,12 @@ pub(super) struct RefusalIn {
     #[component(name = "reason-code")]
     reason_code: u8,
     #[component(name = "reason-string")]
-    reason_string: Option<String>,
+    reason_string: Option<Box<str>>,
     #[component(name = "server-reference")]
-    server_reference: Option<String>,
+    server_reference: Option<Box<str>>,
     #[component(name = "user-properties")]
-    user_properties: Vec<Pair>,
-    place: Option<String>,
+    user_properties: Box<[Pair]>,
+    place: Option<Box<str>>,
 }
 
 /// `verdict`.
@@ -48,29 +48,30 @@ pub(super) enum VerdictIn {
 pub(super) struct KeepIn {
     #[component(name = "ttl-ms")]
     ttl_ms: u64,
-    tags: Vec<String>,
+    tags: Box<[Box<str>]>,
 }
 
-/// `answer`.
+/// `answer`. It is moved a few times on its way out of the engine, so it is small: boxed texts and lists, no `String` and no `Vec`.
 #[derive(ComponentType, Lift)]
 #[component(record)]
 pub(super) struct AnswerIn {
     verdict: VerdictIn,
-    changes: Vec<Change>,
+    changes: Box<[Change]>,
     keep: Option<KeepIn>,
 }
 
 impl AnswerIn {
     /// As the contract's answer, if the hook may give it.
     #[inline]
-    pub(super) fn judged(self, spec: &HookSpec) -> Result<Answer, Fault> {
+    pub(super) fn judged(self, hook: Hook) -> Result<Answer, Fault> {
         if matches!(self.verdict, VerdictIn::Pass) && self.changes.is_empty() && self.keep.is_none()
         {
             return Ok(Answer::PASS);
         }
-        self.draft(spec)
+        self.draft(hook.spec())
     }
 
+    #[cold]
     fn draft(self, spec: &HookSpec) -> Result<Answer, Fault> {
         let mut draft = Draft::default();
         for change in self.changes {
@@ -82,7 +83,7 @@ impl AnswerIn {
         draft.keep = self.keep.map(|keep| {
             Box::new(Keep {
                 ttl: Duration::from_millis(keep.ttl_ms),
-                tags: keep.tags.into_iter().map(Into::into).collect(),
+                tags: keep.tags.into_vec(),
             })
         });
         let (verdict, refusal) = match self.verdict {
@@ -100,11 +101,11 @@ impl AnswerIn {
 
 impl From<RefusalIn> for Refusal {
     fn from(refusal: RefusalIn) -> Self {
-        let some = |text: Option<String>| text.filter(|text| !text.is_empty()).map(Into::into);
+        let some = |text: Option<Box<str>>| text.filter(|text| !text.is_empty());
         Self {
             reason_code: refusal.reason_code,
             reason_string: some(refusal.reason_string),
-            user_properties: refusal.user_properties,
+            user_properties: refusal.user_properties.into_vec(),
             server_reference: some(refusal.server_reference),
             place: some(refusal.place),
         }

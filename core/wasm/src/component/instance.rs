@@ -1,6 +1,5 @@
 //! One instance of a component: made for one thread, called by it alone, gone after a trap, since it cannot be entered again.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use hookmq_plugin_api::{Answer, Cause, Event, Field, Hook, Kind};
@@ -9,7 +8,6 @@ use wasmtime::component::TypedFunc;
 
 use super::Form;
 use super::answers::AnswerIn;
-use super::event::filled;
 use super::exports::HookExport;
 use crate::error::{Failure, Fault};
 use crate::failure;
@@ -25,9 +23,9 @@ pub(crate) struct Instance {
 
 /// The function of a hook: with or without a text, with or without an answer.
 enum Handler {
-    Text(Field, TypedFunc<(Arc<String>,), (AnswerIn,)>),
+    Text(Field, TypedFunc<(&'static str,), (AnswerIn,)>),
     Plain(TypedFunc<(), (AnswerIn,)>),
-    TextNotice(Field, TypedFunc<(Arc<String>,), ()>),
+    TextNotice(Field, TypedFunc<(&'static str,), ()>),
     PlainNotice(TypedFunc<(), ()>),
 }
 
@@ -89,20 +87,20 @@ impl Instance {
         let store = &mut self.store;
         store.set_epoch_deadline(blueprint.engine.deadline(budget));
         store.data_mut().depth = event.depth();
-        match lending(event, || handler.call(store, event)) {
-            Ok(answer) => {
-                if let Some(message) = store.data_mut().draft.failure.take() {
-                    let fault = Fault {
+        let judged = lending(event, || handler.call(store, hook, event));
+        let said = store.data().draft.failure.is_some();
+        match judged {
+            Ok(Ok(answer)) if !said => Ok(answer),
+            Ok(judged) => {
+                let fault = match (store.data_mut().draft.failure.take(), judged) {
+                    (Some(message), _) => Fault {
                         cause: Cause::Raised,
                         message,
-                    };
-                    return Err(failure::of_answer(&blueprint.file, hook.name(), &fault));
-                }
-                answer.map_or(Ok(Answer::PASS), |answer| {
-                    answer
-                        .judged(hook.spec())
-                        .map_err(|fault| failure::of_answer(&blueprint.file, hook.name(), &fault))
-                })
+                    },
+                    (None, Err(fault)) => fault,
+                    (None, Ok(answer)) => return Ok(answer),
+                };
+                Err(failure::of_answer(&blueprint.file, hook.name(), &fault))
             }
             Err(error) => {
                 let error = failure::explained(store, error);
@@ -135,27 +133,32 @@ impl Handler {
         })
     }
 
+    /// The judged answer; a failed call is the outer error.
     #[inline]
     fn call(
         &self,
         store: &mut Store<State>,
+        hook: Hook,
         event: &dyn Event,
-    ) -> wasmtime::Result<Option<AnswerIn>> {
-        let argument = |store: &mut Store<State>, field: Field| {
-            let text = event.get(field).as_text().unwrap_or_default();
-            filled(&mut store.data_mut().argument, text)
-        };
+    ) -> wasmtime::Result<Result<Answer, Fault>> {
+        let text = |field: Field| event.get(field).as_text().unwrap_or_default();
+        let judged = |(answer,): (AnswerIn,)| answer.judged(hook);
         match self {
             Self::Text(field, function) => {
-                let text = argument(store, *field);
-                function.call(store, (text,)).map(|(answer,)| Some(answer))
+                // A function that takes a text for ever takes one for now.
+                let function: TypedFunc<(&str,), (AnswerIn,)> = *function;
+                function.call(store, (text(*field),)).map(judged)
             }
-            Self::Plain(function) => function.call(store, ()).map(|(answer,)| Some(answer)),
+            Self::Plain(function) => function.call(store, ()).map(judged),
             Self::TextNotice(field, function) => {
-                let text = argument(store, *field);
-                function.call(store, (text,)).map(|()| None)
+                let function: TypedFunc<(&str,), ()> = *function;
+                function.call(store, (text(*field),))?;
+                Ok(Ok(Answer::PASS))
             }
-            Self::PlainNotice(function) => function.call(store, ()).map(|()| None),
+            Self::PlainNotice(function) => {
+                function.call(store, ())?;
+                Ok(Ok(Answer::PASS))
+            }
         }
     }
 }

@@ -185,8 +185,8 @@ fn refusal(memory: &[u8], at: u32) -> Result<Refusal, Fault> {
 fn change(mut caller: Caller<'_, State>, field: u32, value: u32) -> Result<()> {
     let (memory, state) = parts(&mut caller)?;
     let field = field_of("answer_change", field).map_err(fault)?;
-    let spec = state.spec.ok_or_else(|| no_event("answer_change"))?;
-    changeable(spec, field).map_err(fault)?;
+    let hook = state.hook.ok_or_else(|| no_event("answer_change"))?;
+    changeable(hook.spec(), field).map_err(fault)?;
     let mut reader = Reader::lenient(memory);
     let value = reader.value(field.name(), value).map_err(fault)?;
     // C has one way to write bytes and texts; what the field is decides.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use hookmq_plugin_api::{Answer, Event, Field, Hook, VerdictKind};
 use wasmtime::{Memory, Store, TypedFunc};
 
-use super::writer::Writer;
-use super::{Form, Handlers, NONE, listens};
+use super::writer::write_event;
+use super::{Form, Handlers, listens};
 use crate::draft::{own_failure, verdict_of};
 use crate::error::{Failure, Fault};
 use crate::failure;
@@ -119,14 +119,12 @@ impl Instance {
         budget: Duration,
     ) -> Result<Answer, Failure> {
         let hook = event.hook();
-        let handlers = &form.handlers;
-        let index = handlers.of_hook.get(hook as usize).copied().unwrap_or(NONE);
-        let Some(fields) = handlers.fields.get(usize::from(index)) else {
+        let Some((index, fields)) = form.handlers.of(hook) else {
             return Ok(Answer::PASS);
         };
         let engine = &form.blueprint.engine;
         self.store.set_epoch_deadline(engine.deadline(budget));
-        match self.answer(index, fields, event) {
+        match self.answer(hook, index, fields, event) {
             Ok(outcome) => self.conclude(form, hook, outcome),
             Err(error) => {
                 let error = failure::explained(&mut self.store, error);
@@ -139,17 +137,15 @@ impl Instance {
     #[inline]
     fn answer(
         &mut self,
+        hook: Hook,
         index: u8,
         fields: &[Field],
         event: &dyn Event,
     ) -> Result<i32, wasmtime::Error> {
-        let state = self.store.data_mut();
-        state.spec = Some(event.hook().spec());
-        state.depth = event.depth();
-        let needed = self.write(fields, event);
+        let needed = self.write(hook, fields, event);
         if needed > self.window.1 {
             self.enlarge(needed)?;
-            if self.write(fields, event) > self.window.1 {
+            if self.write(hook, fields, event) > self.window.1 {
                 return Err(wasmtime::Error::new(Fault::answer(
                     "the event changed while it was written",
                 )));
@@ -162,15 +158,16 @@ impl Instance {
         })
     }
 
-    /// Writes the event into the inbox; returns how many bytes it needs.
+    /// Notes which event it is, and writes it into the inbox; returns how many bytes it needs.
     #[inline]
-    fn write(&mut self, fields: &[Field], event: &dyn Event) -> usize {
+    fn write(&mut self, hook: Hook, fields: &[Field], event: &dyn Event) -> usize {
+        let depth = event.depth();
+        let (memory, state) = self.memory.data_and_store_mut(&mut self.store);
+        state.hook = Some(hook);
+        state.depth = depth;
         let (start, len) = self.window;
-        let memory = self.memory.data_mut(&mut self.store);
         let window = memory.get_mut(start..start + len).unwrap_or_default();
-        let mut writer = Writer::new(window, address(start));
-        writer.event(event, fields);
-        writer.needed()
+        write_event(window, address(start), (hook, depth), event, fields)
     }
 
     /// Asks the guest for a larger inbox.

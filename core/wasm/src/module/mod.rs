@@ -46,6 +46,14 @@ impl Handlers {
             of_hook: [NONE; Hook::COUNT],
         }
     }
+
+    /// Number and fields of the hook's handler, if it has one.
+    #[inline]
+    fn of(&self, hook: Hook) -> Option<(u8, &[Field])> {
+        let index = self.of_hook.get(hook as usize).copied()?;
+        let fields = self.fields.get(usize::from(index))?;
+        Some((index, fields))
+    }
 }
 
 impl Form {

@@ -3,7 +3,7 @@
 //! One pass both measures and writes: what does not fit is counted and left out, so that the caller learns how much room all of it needs.
 
 use hookmq_plugin_api::abi::tag;
-use hookmq_plugin_api::{Event, Field, Pairs, Record, Value};
+use hookmq_plugin_api::{Event, Field, Hook, Pairs, Record, Value};
 
 use super::layout::{aligned, size};
 
@@ -59,114 +59,119 @@ impl<'a> Writer<'a> {
     }
 
     /// Copies the bytes behind all else, and a `Bytes` struct that names them to `at`.
-    #[inline]
     pub(super) fn put_bytes(&mut self, at: usize, bytes: &[u8]) {
-        let data = self.reserve(bytes.len(), 1);
-        self.put(data, bytes);
-        let named = u64::from(self.address(data)) | (bytes.len() as u64 & 0xFFFF_FFFF) << 32;
+        let named = self.data(bytes);
         self.put_u64(at, named);
     }
 
-    /// An event and its declared fields, from the start of the window.
+    /// Copies the bytes behind all else; the `Bytes` struct that names them.
     #[inline]
-    pub(super) fn event(&mut self, event: &dyn Event, fields: &[Field]) {
-        let count = u32::try_from(fields.len()).unwrap_or(u32::MAX);
-        let header = self.reserve(size::EVENT_PADDED as usize, 8);
-        let values = self.reserve(fields.len().saturating_mul(size::VALUE as usize), 8);
-        let mut bytes = [0; size::EVENT_PADDED as usize];
-        let words = [
-            size::EVENT,
-            event.hook() as u32,
-            event.depth().into(),
-            count,
-            self.address(values),
-        ];
-        for (place, word) in bytes.chunks_exact_mut(4).zip(words) {
-            place.copy_from_slice(&word.to_le_bytes());
-        }
-        self.put(header, &bytes);
-        for (index, field) in fields.iter().enumerate() {
-            self.value(values + index * size::VALUE as usize, event.get(*field));
-        }
+    fn data(&mut self, bytes: &[u8]) -> u64 {
+        let data = self.reserve(bytes.len(), 1);
+        self.put(data, bytes);
+        u64::from(self.address(data)) | (bytes.len() as u64) << 32
     }
 
     /// A `Value` struct at `at`, its data behind all else.
-    #[inline]
     pub(super) fn value(&mut self, at: usize, value: Value<'_>) {
-        let body = at.saturating_add(8);
-        match value {
-            Value::Nil => {
-                self.tag(at, tag::NIL);
-                self.put_u64(body, 0);
-            }
-            Value::Bool(truth) => {
-                self.tag(at, tag::BOOL);
-                self.put_u64(body, truth.into());
-            }
-            Value::Integer(number) => {
-                self.tag(at, tag::INTEGER);
-                self.put(body, &number.to_le_bytes());
-            }
-            Value::Text(text) => {
-                self.tag(at, tag::TEXT);
-                self.put_bytes(body, text.as_bytes());
-            }
-            Value::Bytes(bytes) => {
-                self.tag(at, tag::BYTES);
-                self.put_bytes(body, bytes);
-            }
-            Value::Pairs(pairs) => {
-                self.tag(at, tag::PAIRS);
-                self.pairs(body, pairs);
-            }
-            Value::Records(records) => {
-                self.tag(at, tag::RECORDS);
-                self.records(body, records);
-            }
-        }
+        let value = self.lent(value);
+        self.put(at, &value);
     }
 
-    /// Its number and the reserved word.
+    /// A `Value` struct, its data written behind all else.
     #[inline]
-    fn tag(&mut self, at: usize, tag: u32) {
-        self.put_u64(at, tag.into());
+    fn lent(&mut self, value: Value<'_>) -> [u8; size::VALUE as usize] {
+        let (tag, body) = match value {
+            Value::Nil => (tag::NIL, 0),
+            Value::Bool(truth) => (tag::BOOL, truth.into()),
+            Value::Integer(number) => (tag::INTEGER, number.cast_unsigned()),
+            Value::Text(text) => (tag::TEXT, self.data(text.as_bytes())),
+            Value::Bytes(bytes) => (tag::BYTES, self.data(bytes)),
+            Value::Pairs(pairs) => (tag::PAIRS, self.pairs(pairs)),
+            Value::Records(records) => (tag::RECORDS, self.records(records)),
+        };
+        words(tag.into(), body)
     }
 
-    fn list(&mut self, at: usize, items: usize, count: usize) {
-        self.put_u32(at, self.address(items));
-        self.put_u32(
-            at.saturating_add(4),
-            u32::try_from(count).unwrap_or(u32::MAX),
-        );
+    /// A `List` struct.
+    fn list(&self, items: usize, count: usize) -> u64 {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        u64::from(self.address(items)) | u64::from(count) << 32
     }
 
-    fn pairs(&mut self, at: usize, pairs: &dyn Pairs) {
+    fn pairs(&mut self, pairs: &dyn Pairs) -> u64 {
         let mut count = 0_usize;
         pairs.for_each(&mut |_, _| count += 1);
         let each = size::PAIR as usize;
         let items = self.reserve(count.saturating_mul(each), 4);
-        self.list(at, items, count);
         let mut next = items;
         pairs.for_each(&mut |name, value| {
             self.put_bytes(next, name.as_bytes());
             self.put_bytes(next.saturating_add(8), value.as_bytes());
             next = next.saturating_add(each);
         });
+        self.list(items, count)
     }
 
-    fn records(&mut self, at: usize, records: &[Record]) {
+    fn records(&mut self, records: &[Record]) -> u64 {
         let each = size::RECORD as usize;
         let items = self.reserve(records.len().saturating_mul(each), 4);
-        self.list(at, items, records.len());
         for (index, record) in records.iter().enumerate() {
             let part = size::PART as usize;
             let parts = self.reserve(record.len().saturating_mul(part), 8);
-            self.list(items + index * each, parts, record.len());
+            self.put_u64(items + index * each, self.list(parts, record.len()));
             for (index, (field, value)) in record.iter().enumerate() {
                 let at = parts + index * part;
                 self.put_u64(at, *field as u64);
                 self.value(at + 8, value.as_value());
             }
         }
+        self.list(items, records.len())
     }
+}
+
+/// Writes an event and its declared fields into a window of a module's memory that begins at address `base`, aligned to 8. Returns how
+/// many bytes that needs; if the window has fewer, not all of it is there.
+#[inline]
+pub(super) fn write_event(
+    window: &mut [u8],
+    base: u32,
+    (hook, depth): (Hook, u8),
+    event: &dyn Event,
+    fields: &[Field],
+) -> usize {
+    let structs = (size::EVENT_PADDED as usize)
+        .saturating_add(fields.len().saturating_mul(size::VALUE as usize));
+    let (structs_window, data) = window
+        .split_at_mut_checked(structs)
+        .unwrap_or((&mut [], &mut []));
+    let mut data = Writer::new(data, Writer::new(&mut [], base).address(structs));
+    // What the event struct and a value are made of.
+    let (places, _) = structs_window.as_chunks_mut::<16>();
+    let values = match places {
+        [first, second, values @ ..] => {
+            let count = u32::try_from(fields.len()).unwrap_or(u32::MAX);
+            *first = words(
+                u64::from(size::EVENT) | (hook as u64) << 32,
+                u64::from(depth) | u64::from(count) << 32,
+            );
+            *second = words(base.wrapping_add(size::EVENT_PADDED).into(), 0);
+            values
+        }
+        _ => &mut [],
+    };
+    let mut values = values.iter_mut();
+    for field in fields {
+        let value = data.lent(event.get(*field));
+        if let Some(place) = values.next() {
+            *place = value;
+        }
+    }
+    structs.saturating_add(data.needed())
+}
+
+/// Two words of eight bytes, little endian.
+#[inline]
+fn words(first: u64, second: u64) -> [u8; 16] {
+    (u128::from(first) | u128::from(second) << 64).to_le_bytes()
 }

@@ -4,14 +4,16 @@
 
 use std::ffi::c_void;
 use std::panic::PanicHookInfo;
-use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use std::{mem, ptr};
 
 use super::found;
 use super::given::{self, Sink};
 use super::lent::{Lent, text};
 use crate::abi::host::level;
 use crate::abi::{self, Bytes, outcome};
+use crate::answer::Answer;
+use crate::error::PluginError;
 use crate::host::{ClientView, KvCondition, LogLevel, OutgoingMessage, RetainedView, SessionView};
 use crate::sdk::export::Listener;
 use crate::sdk::{Create, Refused};
@@ -240,7 +242,21 @@ unsafe extern "C" fn handle<L: Listener>(
         Imports.fail("hookmq_create was not called");
         return outcome::ERROR;
     };
-    given::give(L::call(plugin, &lent), &Imports)
+    match L::call(plugin, &lent) {
+        // The answer to most events: nothing to hand over, and nothing of it to free.
+        Ok(answer) if answer.is_plain_pass() => {
+            mem::forget(answer);
+            outcome::PASS
+        }
+        answer => give(answer),
+    }
+}
+
+/// Apart from `handle`, so that a call that passes does not make room for it.
+#[cold]
+#[inline(never)]
+fn give(answer: Result<Answer, PluginError>) -> i32 {
+    given::give(answer, &Imports)
 }
 
 /// Takes an answer through imports.
@@ -278,6 +294,8 @@ impl Fetched {
     }
 }
 
+#[cold]
+#[inline(never)]
 pub(super) fn fetch(_event: &abi::Event, field: u32) -> Option<Fetched> {
     let mut buffer = vec![0_u64; 32];
     loop {

@@ -1,8 +1,8 @@
 //! Answers in the layout of `wit/`, kept until the next call: the broker reads them after the handler has returned.
 
 use std::ffi::c_void;
-use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
+use std::{mem, ptr};
 
 use super::host;
 use super::layout::{Maybe, lent_records, list, pairs};
@@ -101,9 +101,22 @@ static PASS: super::super::Static<LoweredAnswer> = super::super::Static(plain(0)
 static LAST: AtomicPtr<Lowered> = AtomicPtr::new(ptr::null_mut());
 
 /// An answer where the broker finds it.
+#[inline]
 pub(super) fn lower(answer: Result<Answer, PluginError>) -> *const c_void {
+    match answer {
+        // The answer to most events: nothing to hand over, and nothing of it to free.
+        Ok(answer) if answer.is_plain_pass() => {
+            mem::forget(answer);
+            (&raw const PASS.0).cast()
+        }
+        answer => lower_anew(answer),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn lower_anew(answer: Result<Answer, PluginError>) -> *const c_void {
     let answer = match answer {
-        Ok(answer) if answer == Answer::PASS => return (&raw const PASS.0).cast(),
         Ok(answer) => answer,
         Err(error) => {
             host::fail(&error.message);

@@ -9,9 +9,9 @@ use crate::field::Field;
 use crate::value::{Owned, Value};
 
 /// The hook's parameter, and what was asked for beside it, kept until the call ends.
-pub(super) struct Current {
+pub(super) struct Current<'a> {
     hook: Hook,
-    given: Option<(Field, String)>,
+    given: Option<(Field, &'a str)>,
     #[expect(
         clippy::vec_box,
         reason = "what lies in them is lent while the list grows"
@@ -19,8 +19,8 @@ pub(super) struct Current {
     fetched: RefCell<Vec<Box<Owned>>>,
 }
 
-impl Current {
-    pub(super) const fn new(hook: Hook, given: Option<(Field, String)>) -> Self {
+impl<'a> Current<'a> {
+    pub(super) const fn new(hook: Hook, given: Option<(Field, &'a str)>) -> Self {
         Self {
             hook,
             given,
@@ -29,14 +29,14 @@ impl Current {
     }
 }
 
-impl Event for Current {
+impl Event for Current<'_> {
     fn hook(&self) -> Hook {
         self.hook
     }
 
     fn get(&self, field: Field) -> Value<'_> {
-        if let Some((given, text)) = &self.given
-            && *given == field
+        if let Some((given, text)) = self.given
+            && given == field
         {
             return Value::Text(text);
         }

@@ -250,6 +250,7 @@ fn outcome<T: Copy>(call: impl FnOnce(*mut Outcome<T>)) -> Result<T, Refused> {
 }
 
 /// Any field of the current event.
+#[inline(never)]
 pub(super) fn fetch(field: Field) -> Owned {
     // SAFETY: the number of a field is its case in the enum.
     let value = written(|to| unsafe { import_get(field as u32, to) });

@@ -10,9 +10,9 @@ mod answer;
 mod event;
 mod host;
 mod layout;
+mod parameter;
 mod sections;
 
-use std::alloc::{Layout, alloc, handle_alloc_error, realloc};
 use std::ffi::c_void;
 use std::panic::PanicHookInfo;
 use std::ptr;
@@ -29,6 +29,8 @@ use crate::sdk::export::Listener;
 
 use self::event::Current;
 pub(crate) use self::host::*;
+use self::parameter::Parameter;
+pub use self::parameter::allocate;
 pub use self::sections::*;
 
 /// The plugin, from `create` on.
@@ -50,34 +52,6 @@ pub const fn listen<L: Listener>() {
     let _ = (L::HOOK, L::FIELDS);
 }
 
-/// `cabi_realloc`: room for what the broker hands over.
-///
-/// # Safety
-/// As the canonical ABI calls it.
-#[must_use]
-pub unsafe fn allocate(old: *mut u8, old_size: usize, align: usize, size: usize) -> *mut u8 {
-    if size == 0 {
-        return ptr::without_provenance_mut(align);
-    }
-    // SAFETY: the canonical ABI gives valid alignments, and old places as they were made here.
-    unsafe {
-        let layout = Layout::from_size_align_unchecked(size, align);
-        let place = if old_size == 0 {
-            alloc(layout)
-        } else {
-            realloc(
-                old,
-                Layout::from_size_align_unchecked(old_size, align),
-                size,
-            )
-        };
-        if place.is_null() {
-            handle_alloc_error(layout);
-        }
-        place
-    }
-}
-
 /// `setup.create`.
 ///
 /// # Safety
@@ -88,8 +62,8 @@ pub unsafe fn create<P: Create>(config: *mut u8, len: usize) -> *const Created {
         fail(&info.to_string());
     }));
     // SAFETY: as above.
-    let config = unsafe { layout::string(config, len) };
-    let (is_err, message) = match P::create(&config) {
+    let config = unsafe { Parameter::new(config, len) };
+    let (is_err, message) = match P::create(config.text()) {
         Ok(plugin) => {
             INSTANCE.store(Box::into_raw(Box::new(plugin)).cast(), Ordering::Relaxed);
             (0, "".into())
@@ -141,8 +115,9 @@ unsafe fn call<P>(
     len: usize,
     handler: Handler<P>,
 ) -> Result<Answer, PluginError> {
-    // SAFETY: the caller's; a hook with a parameter has a string there.
-    let given = parameter.map(|field| (field, unsafe { layout::string(data, len) }));
+    // SAFETY: the caller's; a hook with a parameter has a string there, and any other one has no bytes.
+    let text = unsafe { Parameter::new(data, len) };
+    let given = parameter.map(|field| (field, text.text()));
     // SAFETY: `create` stored a `P`.
     let plugin = unsafe { INSTANCE.load(Ordering::Relaxed).cast::<P>().as_ref() };
     let plugin = plugin.ok_or_else(|| {
