@@ -11,6 +11,7 @@ use hookmq_plugin_api::abi::{self, AnswerCalls, Bytes, EventCalls, Refusal, outc
 use hookmq_plugin_api::{Answer, Cause, Event, Field, Value};
 
 use crate::draft::Draft;
+use crate::instance::Instance;
 use crate::lend::{self, Shelf};
 use crate::manifest::{Handler, MAX_FIELDS};
 use crate::take;
@@ -30,8 +31,7 @@ pub(crate) fn depth() -> u8 {
 struct Call<'a> {
     event: &'a dyn Event,
     handler: &'a Handler,
-    /// Told about a field that was asked for in vain, as it was not declared.
-    missed: &'a dyn Fn(Field),
+    instance: &'a Instance,
     /// There is none as long as the handler has not said anything.
     draft: RefCell<Option<Box<Draft>>>,
     shelf: RefCell<Shelf>,
@@ -59,27 +59,25 @@ pub(crate) type Said = Result<Answer, (Cause, String)>;
 /// Calls a handler. `None` is a pass of which it said nothing more.
 ///
 /// # Safety
-/// `instance` is what the handler's library made, and was not destroyed.
+/// `instance` is what the handler's library made.
 #[inline]
 pub(crate) unsafe fn call(
     handler: &Handler,
-    instance: *mut c_void,
+    instance: &Instance,
     event: &dyn Event,
-    missed: &dyn Fn(Field),
 ) -> Option<Said> {
-    let mut shelf = Shelf::default();
-    let mut fields = [const { MaybeUninit::<abi::Value>::uninit() }; MAX_FIELDS];
-    for (slot, field) in fields.iter_mut().zip(&handler.fields) {
-        slot.write(lend::value(event.get(*field), &mut shelf));
-    }
-    let depth = event.depth();
-    let call = Call {
+    let mut call = Call {
         event,
         handler,
-        missed,
+        instance,
         draft: RefCell::default(),
-        shelf: RefCell::new(shelf),
+        shelf: RefCell::default(),
     };
+    let mut fields = [const { MaybeUninit::<abi::Value>::uninit() }; MAX_FIELDS];
+    for (slot, field) in fields.iter_mut().zip(&handler.fields) {
+        lend::put(slot, event.get(*field), call.shelf.get_mut());
+    }
+    let depth = event.depth();
     let context = (&raw const call).cast::<c_void>();
     #[expect(
         clippy::cast_possible_truncation,
@@ -103,19 +101,15 @@ pub(crate) unsafe fn call(
     let outer = DEPTH.replace(depth);
     // SAFETY: the library declared this function as a handler; the event and the answer live until it returns, as the contract says,
     // and the caller vouches for the instance.
-    let returned = unsafe { (handler.call)(instance, &raw const lent, &raw mut answer) };
+    let returned = unsafe { (handler.call)(instance.handle(), &raw const lent, &raw mut answer) };
     DEPTH.set(outer);
-    let Call { draft, shelf, .. } = call;
     // Asked for, as a call that needs nothing of either pays for no more than the question.
-    if shelf.borrow().is_used() {
-        drop(shelf);
-    } else {
-        std::mem::forget(shelf);
-    }
-    let draft = draft.into_inner();
-    if draft.is_none() && returned == outcome::PASS {
+    let is_used = call.shelf.get_mut().is_used() || call.draft.get_mut().is_some();
+    if !is_used && returned == outcome::PASS {
+        std::mem::forget(call);
         return None;
     }
+    let draft = call.draft.take();
     Some(finish(draft, handler, returned))
 }
 
@@ -136,9 +130,24 @@ impl Call<'_> {
             && !self.handler.fields.contains(&field)
             && self.handler.spec.fields.contains(&field)
         {
-            (self.missed)(field);
+            self.missed(field);
         }
         value
+    }
+
+    /// Says once that a handler asks for what it cannot have.
+    #[cold]
+    fn missed(&self, field: Field) {
+        let mut missed = self.handler.missed.lock();
+        if !missed.has(field) {
+            *missed = missed.with(field);
+            drop(missed);
+            self.instance.warn(&format!(
+                "{} asks for {}, which it does not declare; notices and handlers that may block have the declared fields alone",
+                self.handler.spec.name,
+                field.name()
+            ));
+        }
     }
 
     fn draft(&self, step: impl FnOnce(&mut Draft)) {

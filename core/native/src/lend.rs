@@ -3,6 +3,7 @@
 //! Numbers, truths, texts and bytes need nothing. Lists need arrays of pointers, which are kept in a [`Shelf`] until the call is over.
 
 use std::ffi::c_void;
+use std::mem::MaybeUninit;
 
 use hookmq_plugin_api::abi::{self, Body, Bytes, List, Pair, Part};
 use hookmq_plugin_api::{Owned, Pairs, Record, Value};
@@ -50,8 +51,17 @@ fn list<T>(tag: u32, items: &[T]) -> abi::Value {
     }
 }
 
-/// A value for a library; points into `value` and into the shelf.
+/// Puts a value for a library in its place. What handlers read most is made there, as a value that is made elsewhere and moved costs
+/// as much as the question for it.
 #[inline]
+pub(crate) fn put(place: &mut MaybeUninit<abi::Value>, given: Value<'_>, shelf: &mut Shelf) {
+    match given {
+        Value::Text(text) => place.write(slice(abi::tag::TEXT, lent(text.as_bytes()))),
+        given => place.write(value(given, shelf)),
+    };
+}
+
+/// A value for a library; points into `value` and into the shelf.
 pub(crate) fn value(value: Value<'_>, shelf: &mut Shelf) -> abi::Value {
     match value {
         Value::Nil => NIL,

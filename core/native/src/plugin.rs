@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookmq_plugin_api::{
-    Answer, CallFuture, Cause, Event, Field, Hook, Host, Listen, Plugin, PluginError,
+    Answer, CallFuture, Cause, Event, Hook, Host, Listen, Plugin, PluginError,
 };
 use tokio::sync::oneshot;
 
@@ -104,21 +104,6 @@ impl NativePlugin {
         self.handlers.get(hook as usize)?.as_ref()
     }
 
-    /// Says once that a handler asks for what it cannot have.
-    #[cold]
-    fn missed(&self, handler: &Handler, field: Field) {
-        let mut missed = handler.missed.lock();
-        if !missed.has(field) {
-            *missed = missed.with(field);
-            drop(missed);
-            self.instance.warn(&format!(
-                "{} asks for {}, which it does not declare; notices and handlers that may block have the declared fields alone",
-                handler.spec.name,
-                field.name()
-            ));
-        }
-    }
-
     #[cold]
     fn error(&self, hook: Hook, cause: Cause, why: &str) -> PluginError {
         PluginError::new(cause, format!("{}: {}: {why}", self.name, hook.name()))
@@ -136,9 +121,8 @@ impl Plugin for NativePlugin {
         let Some(handler) = self.handler(event.hook()) else {
             return Ok(Answer::PASS);
         };
-        let missed = |field| self.missed(handler, field);
-        // SAFETY: the instance lives as long as `self`.
-        let said = unsafe { call::call(handler, self.instance.handle(), event, &missed) };
+        // SAFETY: both are of the same library.
+        let said = unsafe { call::call(handler, &self.instance, event) };
         match said {
             None => Ok(Answer::PASS),
             Some(said) => said.map_err(|(cause, why)| self.error(event.hook(), cause, &why)),

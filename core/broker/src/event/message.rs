@@ -91,6 +91,7 @@ pub(crate) struct MessageDraft<'a> {
     /// The hook that is asked now.
     pub(crate) hook: Hook,
     origin: Origin<'a>,
+    /// Where the publisher's client is not at hand.
     sender: Option<&'a ClientId>,
     receiver: Option<Receiver<'a>>,
     will_delay_interval: u32,
@@ -115,8 +116,8 @@ impl<'a> MessageDraft<'a> {
     ) -> Self {
         Self {
             hook,
-            sender: origin.client_id(),
             origin,
+            sender: None,
             receiver: None,
             will_delay_interval: 0,
             published,
@@ -204,12 +205,30 @@ impl Event for MessageDraft<'_> {
     #[inline]
     fn get(&self, field: Field) -> Value<'_> {
         // What nearly every plugin reads of nearly every message.
-        if field == Field::Topic && self.changed.is_none() {
-            return Value::Text(self.published.topic);
+        if self.changed.is_none() {
+            match field {
+                Field::Topic => return Value::Text(self.published.topic),
+                Field::Payload => return Value::Bytes(self.published.payload),
+                _ => {}
+            }
         }
+        self.get_any(field)
+    }
+
+    fn depth(&self) -> u8 {
+        self.origin.source.depth()
+    }
+}
+
+impl MessageDraft<'_> {
+    #[inline(never)]
+    fn get_any(&self, field: Field) -> Value<'_> {
         match field {
             Field::Source => Value::Text(self.origin.source.name()),
-            Field::SenderClientId => Value::text(self.sender.map(|client_id| &**client_id)),
+            Field::SenderClientId => {
+                let sender = self.sender.or_else(|| self.origin.client_id());
+                Value::text(sender.map(|client_id| &**client_id))
+            }
             Field::ReceiverClientId => {
                 Value::text(self.receiver.map(|receiver| &**receiver.client_id))
             }
@@ -228,10 +247,6 @@ impl Event for MessageDraft<'_> {
             _ if self.changed.is_none() => message_field(self.published, self, field),
             _ => message_field(&self.publish(), self, field),
         }
-    }
-
-    fn depth(&self) -> u8 {
-        self.origin.source.depth()
     }
 }
 

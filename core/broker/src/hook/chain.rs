@@ -174,12 +174,12 @@ impl Chain {
         subject: &mut impl Subject,
     ) -> Decision {
         debug_assert_eq!(hook.spec().kind, Kind::Filter);
+        let mut outcome = None;
         for (at, seat) in self.seats(hook).iter().enumerate() {
             if !seat.is_open_to_all() {
                 return self.run(hook, &scope(), subject, at, None);
             }
-            let outcome = seat.ask(subject.event(), || scope().client_id);
-            if outcome.is_some() {
+            if !seat.passes(subject.event(), || scope().client_id, &mut outcome) {
                 return self.run(hook, &scope(), subject, at, outcome);
             }
             seat.succeeded(Permit::Usual, VerdictKind::Pass);

@@ -173,38 +173,58 @@ impl Seat {
         self.sieve.is_open() && self.breaker.is_closed() && !self.breaker.offenders.any()
     }
 
-    /// Calls the plugin on this thread. `None` is a pass without more, by far the most frequent answer: it is looked at where it was
-    /// made, as to carry it further costs as much as a quick plugin.
+    /// Calls the plugin on this thread. True for a pass without more, by far the most frequent answer; any other outcome is put where
+    /// it is wanted. Looked at where it was made, as to carry it further costs as much as a quick plugin.
     #[inline]
-    pub(super) fn ask<'s>(
+    pub(super) fn passes<'s>(
         &self,
         event: &dyn Event,
         client_id: impl FnOnce() -> &'s str,
-    ) -> Option<Outcome> {
-        let started = (!self.spec.hot || Metrics::samples()).then(Instant::now);
-        let mut other = None;
+        outcome: &mut Option<Outcome>,
+    ) -> bool {
+        if self.spec.hot && !Metrics::samples() {
+            self.passes_by::<false>(event, client_id, outcome)
+        } else {
+            self.passes_by::<true>(event, client_id, outcome)
+        }
+    }
+
+    /// By the clock or without: two functions, as the one that calls without has nothing to keep for afterwards.
+    #[inline]
+    fn passes_by<'s, const TIMED: bool>(
+        &self,
+        event: &dyn Event,
+        client_id: impl FnOnce() -> &'s str,
+        outcome: &mut Option<Outcome>,
+    ) -> bool {
+        let started = TIMED.then(Instant::now);
         // The plugin is shared and keeps itself in order: what it does not unwind safely is its own loss.
         let guarded = catch_unwind(AssertUnwindSafe(|| {
-            let outcome = self.pace.watched(|| self.plugin.call(event, self.budget));
-            if outcome.as_ref().is_ok_and(Answer::is_plain_pass) {
+            let answered = self.pace.watched(|| self.plugin.call(event, self.budget));
+            let passes = answered.as_ref().is_ok_and(Answer::is_plain_pass);
+            if passes {
                 // It holds nothing, as was just seen; to look again at every part of it costs a tenth of a quick plugin.
-                std::mem::forget(outcome);
+                std::mem::forget(answered);
             } else {
-                other = Some(outcome);
+                *outcome = Some(answered);
             }
+            passes
         }));
-        if let Err(panic) = guarded {
-            other = Some(Err(panicked(panic.as_ref())));
-        }
+        let passes = guarded.unwrap_or_else(|panic| {
+            *outcome = Some(Err(panicked(panic.as_ref())));
+            false
+        });
         if let Some(started) = started {
             self.took(started.elapsed(), client_id());
         }
-        other
+        passes
     }
 
     /// The same, for who wants the answer whatever it is.
     pub(super) fn call(&self, event: &dyn Event, client_id: &str) -> Outcome {
-        self.ask(event, || client_id).unwrap_or(Ok(Answer::PASS))
+        let mut outcome = None;
+        self.passes(event, || client_id, &mut outcome);
+        outcome.unwrap_or(Ok(Answer::PASS))
     }
 
     #[cold]

@@ -142,7 +142,7 @@ impl Drop for Running<'_> {
     fn drop(&mut self) {
         self.caller.current.store(0, Relaxed);
         let is_slow = self.caller.seen.load(Relaxed) == self.number;
-        if is_slow != self.was_slow {
+        if is_slow || self.was_slow {
             self.pace.was_slow.store(is_slow, Relaxed);
         }
     }

@@ -21,19 +21,11 @@ pub(super) trait Sink {
     fn fail(&self, message: &str);
 }
 
-/// Hands an answer over; the outcome that the handler returns.
-#[inline]
-pub(super) fn give(answer: Result<Answer, PluginError>, sink: &impl Sink) -> i32 {
-    if answer.as_ref().is_ok_and(Answer::is_plain_pass) {
-        // There is nothing in it to be dropped, and to look for it costs as much as a quick handler.
-        std::mem::forget(answer);
-        return outcome::PASS;
-    }
-    give_words(answer, sink)
-}
-
+/// Hands an answer over; the outcome that the handler returns. Apart from the handler, so that a call that passes does not make room for
+/// it.
+#[cold]
 #[inline(never)]
-fn give_words(answer: Result<Answer, PluginError>, sink: &impl Sink) -> i32 {
+pub(super) fn give(answer: Result<Answer, PluginError>, sink: &impl Sink) -> i32 {
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) => {

@@ -45,6 +45,14 @@ impl<'a> Lent<'a> {
         }
     }
 
+    /// Lets go of it. One that holds nothing has nothing to be looked through for.
+    #[inline]
+    pub(super) fn end(self) {
+        if self.held.get().is_none() {
+            std::mem::forget(self);
+        }
+    }
+
     #[inline]
     fn declared(&self, number: u32) -> Option<&'a abi::Value> {
         let at = self.declared.iter().position(|known| *known == number)?;

@@ -9,10 +9,10 @@ use std::fs::File;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
-use std::ptr;
 use std::sync::Once;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::{mem, ptr};
 
 use super::given::{self, Sink};
 use super::lent::{Lent, text};
@@ -147,9 +147,18 @@ unsafe extern "C" fn handle<L: Listener>(
     };
     HERE.with(|here| {
         let before = here.event.replace(event);
-        let answered = here.guarded(|| L::call(plugin, &lent)).unwrap_or_else(Err);
+        let mut outcome = outcome::PASS;
+        let caught = here.guarded(|| match L::call(plugin, &lent) {
+            // The answer to most events: nothing to hand over, and nothing of it to free.
+            Ok(answer) if answer.is_plain_pass() => mem::forget(answer),
+            answer => outcome = given::give(answer, &sink),
+        });
+        if let Err(error) = caught {
+            outcome = given::give(Err(error), &sink);
+        }
         here.event.set(before);
-        given::give(answered, &sink)
+        lent.end();
+        outcome
     })
 }
 
@@ -162,7 +171,7 @@ impl Here {
         self.is_guarded.set(before);
         result.map_err(|payload| {
             // Dropping the payload can panic in its turn; it is small and this is rare.
-            std::mem::forget::<Box<dyn Any + Send>>(payload);
+            mem::forget::<Box<dyn Any + Send>>(payload);
             PluginError::new(Cause::Panic, PANIC.take())
         })
     }
