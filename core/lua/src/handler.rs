@@ -3,15 +3,14 @@
 use std::rc::Rc;
 
 use hookmq_plugin_api::{Event, Field, FieldSet, Hook, Value as ApiValue};
-use mlua::{Function, IntoLuaMulti, Lua, Value, Variadic};
+use mlua::{Either, Function, IntoLuaMulti, LuaString, Value, Variadic};
 
-use crate::buffer::Buffers;
-use crate::memory::Memory;
 use crate::message::{Message, Slot, visible};
 use crate::outline::{FunctionOutline, Outline};
 use crate::suggest::nearest;
-use crate::texts::{Found, Texts};
+use crate::texts::Found;
 use crate::value;
+use crate::vm::Vm;
 
 /// What one parameter stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,14 +43,11 @@ pub(crate) struct Handler {
 
 /// What arguments are made from.
 pub(crate) struct Call<'a> {
-    pub(crate) lua: &'a Lua,
-    pub(crate) memory: &'a Memory,
+    pub(crate) vm: &'a Vm,
     pub(crate) event: &'a dyn Event,
     pub(crate) slot: Option<&'a Slot>,
-    pub(crate) config: &'a Rc<Value>,
-    pub(crate) texts: &'a Texts,
-    /// `None` where buffers cannot be reused, because calls overlap.
-    pub(crate) buffers: Option<&'a Buffers>,
+    /// Whether buffers are reused; not where calls overlap.
+    pub(crate) reuse: bool,
 }
 
 /// An argument.
@@ -59,13 +55,26 @@ enum Given {
     Own(Value),
     /// One that the VM keeps; a reference, since another handle to the same value costs as much as a new string.
     Kept(Rc<Value>),
+    /// A text that the VM keeps.
+    Text(Rc<LuaString>),
 }
 
 impl Given {
-    fn value(&self) -> &Value {
+    /// What the engine takes; a text as such, since it is handed over sooner than a value of which the engine asks what it is.
+    fn value(&self) -> Either<&LuaString, &Value> {
+        match self {
+            Self::Text(text) => Either::Left(text),
+            Self::Own(value) => Either::Right(value),
+            Self::Kept(value) => Either::Right(value),
+        }
+    }
+
+    /// A handle of its own.
+    fn into_value(self) -> Value {
         match self {
             Self::Own(value) => value,
-            Self::Kept(value) => value,
+            Self::Kept(value) => (*value).clone(),
+            Self::Text(text) => Value::String((*text).clone()),
         }
     }
 }
@@ -85,12 +94,12 @@ impl Handler {
     /// Makes its arguments and calls it, within the VM's memory limit.
     pub(crate) fn call(&self, call: &Call<'_>) -> mlua::Result<Value> {
         let arg = |param| self.arg(param, call);
-        // Tuples need no list on the heap.
+        // Tuples need no list on the heap, and one value alone needs no room made for it on the engine's stack.
         match *self.params.as_slice() {
             [] => self.run(call, ()),
             [a] => {
                 let a = arg(a)?;
-                self.run(call, (a.value(),))
+                self.run(call, a.value())
             }
             [a, b] => {
                 let (a, b) = (arg(a)?, arg(b)?);
@@ -109,16 +118,19 @@ impl Handler {
     }
 
     fn run(&self, call: &Call<'_>, args: impl IntoLuaMulti) -> mlua::Result<Value> {
-        call.memory.within(call.lua, || self.function.call(args))
+        call.vm
+            .context
+            .memory
+            .within(&call.vm.lua, || self.function.call(args))
     }
 
     /// All arguments as a list.
     pub(crate) fn args(&self, call: &Call<'_>) -> mlua::Result<Variadic<Value>> {
         // A handle more to a value is one value more to the engine.
-        call.memory.lift(call.lua);
+        call.vm.lift();
         self.params
             .iter()
-            .map(|param| Ok(self.arg(*param, call)?.value().clone()))
+            .map(|param| Ok(self.arg(*param, call)?.into_value()))
             .collect()
     }
 
@@ -131,7 +143,7 @@ impl Handler {
             Param::PayloadBuffer => buffer_arg(call),
             Param::Msg => self.message_arg(false, call),
             Param::Client => self.message_arg(true, call),
-            Param::Config => Ok(Given::Kept(Rc::clone(call.config))),
+            Param::Config => Ok(Given::Kept(Rc::clone(&call.vm.config))),
         }
     }
 
@@ -140,8 +152,8 @@ impl Handler {
         let Some(slot) = call.slot else {
             return Ok(Given::Own(Value::Nil));
         };
-        call.memory.lift(call.lua);
-        let message = call.lua.create_userdata(Message {
+        call.vm.lift();
+        let message = call.vm.lua.create_userdata(Message {
             slot: Slot::clone(slot),
             hook: self.hook,
             is_client,
@@ -153,21 +165,21 @@ impl Handler {
 // Most arguments are texts, and most texts are kept: what makes a value is apart, so that nothing of it weighs on a call that makes none.
 
 fn text_arg(text: &str, call: &Call<'_>) -> mlua::Result<Given> {
-    match call.texts.find(text) {
-        Found::Kept(value) => Ok(Given::Kept(value)),
+    match call.vm.texts.find(text) {
+        Found::Kept(kept) => Ok(Given::Text(kept)),
         Found::Again(place) => {
-            let value = Rc::new(new_text(text, call)?);
-            call.texts.keep(place, text, &value);
-            Ok(Given::Kept(value))
+            let made = Rc::new(new_text(text, call)?);
+            call.vm.texts.keep(place, text, &made);
+            Ok(Given::Text(made))
         }
-        Found::New => new_text(text, call).map(Given::Own),
+        Found::New => Ok(Given::Own(Value::String(new_text(text, call)?))),
     }
 }
 
 #[inline(never)]
-fn new_text(text: &str, call: &Call<'_>) -> mlua::Result<Value> {
-    call.memory.lift(call.lua);
-    call.lua.create_string(text).map(Value::String)
+fn new_text(text: &str, call: &Call<'_>) -> mlua::Result<LuaString> {
+    call.vm.lift();
+    call.vm.lua.create_string(text)
 }
 
 #[inline(never)]
@@ -175,23 +187,23 @@ fn value_arg(value: ApiValue<'_>, call: &Call<'_>) -> mlua::Result<Given> {
     match value {
         // These need no memory.
         ApiValue::Nil | ApiValue::Bool(_) | ApiValue::Integer(_) => {}
-        _ => call.memory.lift(call.lua),
+        _ => call.vm.lift(),
     }
-    value::to_lua(call.lua, value).map(Given::Own)
+    value::to_lua(&call.vm.lua, value).map(Given::Own)
 }
 
 #[inline(never)]
 fn buffer_arg(call: &Call<'_>) -> mlua::Result<Given> {
     let payload = call.event.get(Field::Payload);
     let payload = payload.as_bytes().unwrap_or_default();
-    let lift = || call.memory.lift(call.lua);
-    if let Some(buffers) = call.buffers
-        && let Some(kept) = buffers.with(call.lua, payload, lift)?
+    let vm = call.vm;
+    if call.reuse
+        && let Some(kept) = vm.buffers.with(&vm.lua, payload, || vm.lift())?
     {
         return Ok(Given::Kept(kept));
     }
-    lift();
-    Ok(Given::Own(Value::Buffer(call.lua.create_buffer(payload)?)))
+    vm.lift();
+    Ok(Given::Own(Value::Buffer(vm.lua.create_buffer(payload)?)))
 }
 
 /// What each parameter of a handler stands for.

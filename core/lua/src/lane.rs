@@ -22,7 +22,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinSet, LocalSet};
 
 use crate::context::{Calling, Mode};
-use crate::handler::Handler;
+use crate::handler::{Call, Handler};
 use crate::message::{Held, Slot};
 use crate::sandbox::Blueprint;
 use crate::vm::{Failure, Vm};
@@ -190,7 +190,12 @@ async fn handle(
         .then(|| Rc::new(RefCell::new(Some(Held::Whole(Arc::clone(&event))))));
     let _cleared = Cleared(slot.clone());
     let future = {
-        let args = handler.args(&vm.arguments(event.as_ref(), slot.as_ref(), false));
+        let args = handler.args(&Call {
+            vm,
+            event: event.as_ref(),
+            slot: slot.as_ref(),
+            reuse: false,
+        });
         let args = match args {
             Ok(args) => args,
             Err(error) => return vm.conclude(&handler, &Err(error), false, budget),

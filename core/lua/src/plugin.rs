@@ -161,7 +161,8 @@ impl Plugin for LuaPlugin {
     fn call(&self, event: &dyn Event, budget: Duration) -> Result<Answer, PluginError> {
         let vm = self.vm()?;
         match catch_unwind(AssertUnwindSafe(|| vm.call(event, budget))) {
-            Ok(Ok(answer)) => Ok(answer),
+            Ok(Ok(None)) => Ok(Answer::PASS),
+            Ok(Ok(Some(answer))) => Ok(answer),
             Ok(Err(failure)) => {
                 if failure.is_broken {
                     self.discard_vm();

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use mlua::Value;
+use mlua::LuaString;
 
 /// Texts kept by one VM, a power of two. Each has one place where it can lie, so that a lookup is one comparison.
 const PLACES: usize = 256;
@@ -28,7 +28,7 @@ struct Place {
 #[derive(Debug, Clone)]
 struct Kept {
     text: Box<str>,
-    value: Rc<Value>,
+    made: Rc<LuaString>,
 }
 
 impl Default for Texts {
@@ -42,7 +42,7 @@ impl Default for Texts {
 /// What is known of a text.
 pub(crate) enum Found {
     /// Its Lua string.
-    Kept(Rc<Value>),
+    Kept(Rc<LuaString>),
     /// It was the last one at this place, and is worth to be kept there.
     Again(usize),
     /// Nothing.
@@ -66,7 +66,7 @@ impl Texts {
             return Found::New;
         };
         match &place.kept {
-            Some(kept) if *kept.text == *text => Found::Kept(Rc::clone(&kept.value)),
+            Some(kept) if *kept.text == *text => Found::Kept(Rc::clone(&kept.made)),
             _ if place.seen == hash => Found::Again(at),
             _ => {
                 place.seen = hash;
@@ -76,10 +76,10 @@ impl Texts {
     }
 
     /// Keeps a text's Lua string at the place that [`Texts::find`] told.
-    pub(crate) fn keep(&self, at: usize, text: &str, value: &Rc<Value>) {
+    pub(crate) fn keep(&self, at: usize, text: &str, made: &Rc<LuaString>) {
         let kept = Kept {
             text: text.into(),
-            value: Rc::clone(value),
+            made: Rc::clone(made),
         };
         let before = self
             .places
@@ -117,16 +117,16 @@ mod tests {
     use mlua::Lua;
 
     fn kept(texts: &Texts, lua: &Lua, text: &str) -> bool {
-        let value = match texts.find(text) {
-            Found::Kept(value) => value,
+        let made = match texts.find(text) {
+            Found::Kept(made) => made,
             Found::Again(at) => {
-                let value = Rc::new(Value::String(lua.create_string(text).unwrap()));
-                texts.keep(at, text, &value);
-                value
+                let made = Rc::new(lua.create_string(text).unwrap());
+                texts.keep(at, text, &made);
+                made
             }
             Found::New => return false,
         };
-        assert_eq!(value.as_string().unwrap().to_string_lossy(), text);
+        assert_eq!(made.to_string_lossy(), text);
         true
     }
 

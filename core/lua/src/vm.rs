@@ -28,9 +28,9 @@ const MAX_NESTING: u8 = 8;
 pub(crate) struct Vm {
     // Handles into the VM go before the VM itself.
     handlers: Vec<Option<Rc<Handler>>>,
-    config: Rc<Value>,
-    buffers: Buffers,
-    texts: Texts,
+    pub(crate) config: Rc<Value>,
+    pub(crate) buffers: Buffers,
+    pub(crate) texts: Texts,
     pub(crate) context: Rc<Context>,
     pub(crate) guard: Rc<Guard>,
     nesting: Cell<u8>,
@@ -92,28 +92,19 @@ impl Vm {
         self.handlers.get(hook as usize)?.as_ref()
     }
 
-    /// What handlers are called with.
-    pub(crate) fn arguments<'a>(
-        &'a self,
-        event: &'a dyn Event,
-        slot: Option<&'a Slot>,
-        reuse: bool,
-    ) -> Call<'a> {
-        Call {
-            lua: &self.lua,
-            memory: &self.context.memory,
-            event,
-            slot,
-            config: &self.config,
-            texts: &self.texts,
-            buffers: reuse.then_some(&self.buffers),
-        }
+    /// Lifts the memory limit before the host makes values, see [`crate::memory::Memory::lift`].
+    pub(crate) fn lift(&self) {
+        self.context.memory.lift(&self.lua);
     }
 
-    /// Answers an event on this thread.
-    pub(crate) fn call(&self, event: &dyn Event, budget: Duration) -> Result<Answer, Box<Failure>> {
+    /// Answers an event on this thread; `None` where it passes.
+    pub(crate) fn call(
+        &self,
+        event: &dyn Event,
+        budget: Duration,
+    ) -> Result<Option<Answer>, Box<Failure>> {
         let Some(handler) = self.handler(event.hook()) else {
-            return Ok(Answer::PASS);
+            return Ok(None);
         };
         let nesting = self.nesting.get();
         if nesting >= MAX_NESTING {
@@ -130,8 +121,12 @@ impl Vm {
             Rc::new(RefCell::new(Some(Held::Copy(Rc::new(copy)))))
         });
         let armed = self.guard.arm(budget);
-        let arguments = self.arguments(event, slot.as_ref(), nesting == 0);
-        let result = handler.call(&arguments);
+        let result = handler.call(&Call {
+            vm: self,
+            event,
+            slot: slot.as_ref(),
+            reuse: nesting == 0,
+        });
         let is_over = self.guard.disarm(&armed);
         if let Some(slot) = slot {
             slot.borrow_mut().take();
@@ -141,9 +136,9 @@ impl Vm {
         if !is_over && matches!(result, Ok(Value::Nil)) {
             // Holds nothing, and the engine's values take a call to find that out.
             mem::forget(result);
-            return Ok(Answer::PASS);
+            return Ok(None);
         }
-        self.conclude(handler, &result, is_over, budget)
+        self.conclude(handler, &result, is_over, budget).map(Some)
     }
 
     /// What a handler's end means.
@@ -161,7 +156,7 @@ impl Vm {
             Ok(Value::Nil) => Ok(Answer::PASS),
             Ok(returned) => {
                 // A script at its limit may still say so.
-                self.context.memory.lift(&self.lua);
+                self.lift();
                 let spec = handler.hook.spec();
                 Ok(verdict::answer(spec, returned, &handler.place)?)
             }
