@@ -10,6 +10,7 @@ use wasmtime::{Engine, Module};
 
 #[cfg(unix)]
 use crate::cache::Cache;
+use crate::component::forwarded;
 use crate::file::{File, Kind};
 use crate::state::Blueprint;
 
@@ -93,18 +94,27 @@ fn through_cache(
 fn compile_anew(engine: &Engine, kind: Kind, bytes: &[u8]) -> Result<Code, String> {
     match kind {
         Kind::Module => Module::from_binary(engine, bytes).map(Code::Module),
-        Kind::Component => Component::from_binary(engine, bytes).map(Code::Component),
+        Kind::Component => {
+            let forwarded = forwarded(bytes);
+            let bytes = forwarded.as_deref().unwrap_or(bytes);
+            Component::from_binary(engine, bytes).map(Code::Component)
+        }
     }
     .map_err(|error| format!("it does not compile: {error:#}"))
 }
 
-/// What an entry depends on: the file, its kind, and everything of the engine that shapes the code: version, settings, processor.
+/// One more when the broker itself makes something else of a file than before.
+#[cfg(unix)]
+const REVISION: u8 = 1;
+
+/// What an entry depends on: the file, its kind, what the broker makes of it, and everything of the engine that shapes the code: version,
+/// settings, processor.
 #[cfg(unix)]
 fn key(engine: &Engine, kind: Kind, file: &File) -> [u8; 32] {
     use std::hash::Hash as _;
     let mut hasher = crate::cache::KeyHasher::default();
     engine.precompile_compatibility_hash().hash(&mut hasher);
-    [kind as u8].hash(&mut hasher);
+    [kind as u8, REVISION].hash(&mut hasher);
     file.hash.hash(&mut hasher);
     hasher.key()
 }

@@ -73,7 +73,8 @@ impl ResourceLimiter for Limits {
     }
 
     fn instances(&self) -> usize {
-        MAX_ITEMS
+        // The broker itself adds one.
+        MAX_ITEMS + 1
     }
 
     fn tables(&self) -> usize {

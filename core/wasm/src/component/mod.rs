@@ -6,6 +6,7 @@ mod changes;
 mod event;
 mod exports;
 mod fields;
+mod forward;
 mod host;
 mod imports;
 mod instance;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use hookmq_plugin_api::{Hook, Listen};
 use wasmtime::component::{Component, InstancePre, Linker};
 
+pub(crate) use forward::forwarded;
 pub(crate) use instance::Instance;
 
 use crate::state::{Blueprint, State};
