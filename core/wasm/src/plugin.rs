@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -37,15 +38,11 @@ pub struct WasmPlugin {
 struct Kept {
     id: u64,
     alive: Weak<()>,
-    /// Away while it is called.
-    instance: Option<Live>,
+    /// Borrowed while it is called.
+    instance: Shared,
 }
 
-/// An instance for the length of one call, and where in its thread's list it has its place.
-struct Taken {
-    instance: Live,
-    place: usize,
-}
+type Shared = Rc<RefCell<Live>>;
 
 thread_local! {
     static INSTANCES: RefCell<Vec<Kept>> = const { RefCell::new(Vec::new()) };
@@ -108,69 +105,58 @@ impl WasmPlugin {
         &self.blueprint.settings.name
     }
 
-    /// Takes this thread's instance out of its place, so that a call from within a call gets another one.
+    /// This thread's instance, unless this is a call from within a call of it.
     #[inline]
-    fn take(&self) -> Option<Taken> {
-        INSTANCES.with_borrow_mut(|instances| {
-            let (place, kept) = instances
-                .iter_mut()
-                .enumerate()
-                .find(|(_, kept)| kept.id == self.id)?;
-            let instance = kept.instance.take()?;
-            Some(Taken { instance, place })
+    fn kept(&self) -> Option<Shared> {
+        INSTANCES.with_borrow(|instances| {
+            let kept = instances.iter().find(|kept| kept.id == self.id)?;
+            let is_free = kept.instance.try_borrow_mut().is_ok();
+            is_free.then(|| Rc::clone(&kept.instance))
         })
     }
 
-    /// Puts it back, unless a call from within the call has filled its place.
-    #[inline]
-    fn give_back(&self, taken: Taken) {
-        let Taken { instance, place } = taken;
-        let spare = INSTANCES.with_borrow_mut(|instances| match instances.get_mut(place) {
-            Some(kept) if kept.id == self.id => kept.instance.replace(instance),
-            _ => Some(instance),
-        });
-        if let Some(spare) = spare {
-            self.give_back_moved(spare);
+    #[cold]
+    fn instantiate(&self) -> Result<Live, PluginError> {
+        match catch_unwind(AssertUnwindSafe(|| self.form.instantiate())) {
+            Ok(Ok(instance)) => Ok(instance),
+            Ok(Err(failure)) => {
+                let message = failure.error.message;
+                Err(PluginError::new(Cause::Unavailable, message))
+            }
+            Err(_) => Err(self.panicked()),
         }
     }
 
-    /// The places of a thread's instances move when plugins are gone.
+    /// A new instance. The thread keeps it, unless it has one, which is busy.
     #[cold]
-    fn give_back_moved(&self, instance: Live) {
-        let spare = INSTANCES.with_borrow_mut(|instances| {
-            let kept = instances.iter_mut().find(|kept| kept.id == self.id)?;
-            kept.instance.replace(instance)
-        });
-        drop(spare);
-    }
-
-    #[cold]
-    fn new_instance(&self) -> Result<Taken, PluginError> {
-        let instance = match catch_unwind(AssertUnwindSafe(|| self.form.instantiate())) {
-            Ok(Ok(instance)) => instance,
-            Ok(Err(failure)) => {
-                let message = failure.error.message;
-                return Err(PluginError::new(Cause::Unavailable, message));
-            }
-            Err(_) => return Err(self.panicked()),
-        };
-        let (place, gone): (_, Vec<_>) = INSTANCES.with_borrow_mut(|instances| {
+    fn keep(&self) -> Result<Shared, PluginError> {
+        let instance = Rc::new(RefCell::new(self.instantiate()?));
+        let gone: Vec<_> = INSTANCES.with_borrow_mut(|instances| {
             let gone = instances
                 .extract_if(.., |kept| kept.alive.strong_count() == 0)
                 .collect();
-            let known = instances.iter().position(|kept| kept.id == self.id);
-            let place = known.unwrap_or_else(|| {
+            if !instances.iter().any(|kept| kept.id == self.id) {
                 instances.push(Kept {
                     id: self.id,
                     alive: Arc::downgrade(&self.alive),
-                    instance: None,
+                    instance: Rc::clone(&instance),
                 });
-                instances.len() - 1
-            });
-            (place, gone)
+            }
+            gone
         });
         drop(gone);
-        Ok(Taken { instance, place })
+        Ok(instance)
+    }
+
+    /// Keeps an instance no longer that may be in an odd state: the next call makes a new one.
+    #[cold]
+    fn forget(instance: &Shared) {
+        let gone: Vec<_> = INSTANCES.with_borrow_mut(|instances| {
+            instances
+                .extract_if(.., |kept| Rc::ptr_eq(&kept.instance, instance))
+                .collect()
+        });
+        drop(gone);
     }
 
     fn panicked(&self) -> PluginError {
@@ -187,25 +173,26 @@ impl Plugin for WasmPlugin {
     }
 
     fn call(&self, event: &dyn Event, budget: Duration) -> Result<Answer, PluginError> {
-        let mut taken = match self.take() {
-            Some(taken) => taken,
-            None => self.new_instance()?,
+        let kept = match self.kept() {
+            Some(kept) => kept,
+            None => self.keep()?,
         };
+        let mut instance = kept.borrow_mut();
         let result = catch_unwind(AssertUnwindSafe(|| {
-            taken.instance.call(&self.form, event, budget)
+            instance.call(&self.form, event, budget)
         }));
         match result {
-            Ok(Ok(answer)) => {
-                self.give_back(taken);
-                Ok(answer)
-            }
+            Ok(Ok(answer)) => Ok(answer),
             Ok(Err(Failure { error, is_broken })) => {
-                if !is_broken {
-                    self.give_back(taken);
+                if is_broken {
+                    Self::forget(&kept);
                 }
                 Err(error)
             }
-            Err(_) => Err(self.panicked()),
+            Err(_) => {
+                Self::forget(&kept);
+                Err(self.panicked())
+            }
         }
     }
 
