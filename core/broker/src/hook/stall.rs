@@ -25,13 +25,11 @@ const SLEEP: Duration = Duration::from_secs(1);
 
 /// One thread that calls plugins. It lives on when its thread has ended, for the next one, so that a call needs no more than a word of its
 /// thread to find it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Caller {
-    /// Outermost calls so far.
-    n_calls: AtomicU64,
-    /// The number of the outermost call that runs; 0 while none does.
-    current: AtomicU64,
-    /// What was current at the last look.
+    /// Beginnings and ends of outermost calls: odd while one runs, and then its number.
+    n: AtomicU64,
+    /// The same at the last look.
     looked_at: AtomicU64,
     /// The call that was found to run long.
     seen: AtomicU64,
@@ -49,25 +47,21 @@ static WATCH: OnceLock<Option<Thread>> = OnceLock::new();
 static ASLEEP: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
-    static CALLER: Cell<Known> = const { Cell::new(Known::NotYet) };
+    /// [`UNWATCHED`] where no sockets wait for the thread; `None` before its first call.
+    static CALLER: Cell<Option<&'static Caller>> = const { Cell::new(None) };
     static LEASE: Lease = const { Lease };
 }
 
-/// What a thread knows of itself.
-#[derive(Clone, Copy)]
-enum Known {
-    NotYet,
-    /// No sockets wait for it.
-    Unwatched,
-    Watched(&'static Caller),
-}
+/// In the middle of a call for ever, so that every other one is a part of it, and never looked at.
+static UNWATCHED: Caller = Caller::new(1);
 
 /// Gives the thread's caller back as the thread ends.
 struct Lease;
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if let Known::Watched(caller) = CALLER.replace(Known::Unwatched) {
+        // Only a thread that is watched has one.
+        if let Some(caller) = CALLER.replace(Some(&UNWATCHED)) {
             *caller.executor.lock() = None;
             IDLE.lock().push(caller);
         }
@@ -81,14 +75,24 @@ pub(super) struct Pace {
 }
 
 impl Caller {
+    const fn new(n: u64) -> Self {
+        Self {
+            n: AtomicU64::new(n),
+            looked_at: AtomicU64::new(0),
+            seen: AtomicU64::new(0),
+            asks: AtomicBool::new(false),
+            executor: Mutex::new(None),
+        }
+    }
+
     #[cold]
-    fn of_this_thread() -> Option<&'static Self> {
+    fn of_this_thread() -> &'static Self {
         let executor = Handle::try_current()
             .ok()
             .filter(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread);
         let Some(executor) = executor else {
-            CALLER.set(Known::Unwatched);
-            return None;
+            CALLER.set(Some(&UNWATCHED));
+            return &UNWATCHED;
         };
         // Without a watch calls are made as before it was invented.
         WATCH.get_or_init(|| {
@@ -100,24 +104,23 @@ impl Caller {
                 .ok()
         });
         let caller = IDLE.lock().pop().unwrap_or_else(|| {
-            let caller: &Self = Box::leak(Box::default());
+            let caller: &Self = Box::leak(Box::new(Self::new(0)));
             CALLERS.lock().push(caller);
             caller
         });
         *caller.executor.lock() = Some(executor);
-        CALLER.set(Known::Watched(caller));
+        CALLER.set(Some(caller));
         LEASE.with(|_| ());
-        Some(caller)
+        caller
     }
 
     /// Whether a call runs here since the last look that was not found yet, or one begins that asks; then the executor is roused.
     fn look(&self) -> bool {
-        let current = self.current.load(Relaxed);
-        let runs_long = current != 0
-            && current == self.looked_at.swap(current, Relaxed)
-            && current != self.seen.load(Relaxed);
+        let n = self.n.load(Relaxed);
+        let was = self.looked_at.swap(n, Relaxed);
+        let runs_long = runs(n) && n == was && n != self.seen.load(Relaxed);
         if runs_long {
-            self.seen.store(current, Relaxed);
+            self.seen.store(n, Relaxed);
         }
         if !(self.asks.swap(false, Relaxed) || runs_long) {
             return false;
@@ -127,6 +130,11 @@ impl Caller {
         }
         true
     }
+}
+
+/// Whether a call runs at this count.
+const fn runs(n: u64) -> bool {
+    n % 2 == 1
 }
 
 /// A call that runs; over when this is dropped, whatever the plugin did.
@@ -140,7 +148,7 @@ struct Running<'a> {
 impl Drop for Running<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.caller.current.store(0, Relaxed);
+        self.caller.n.store(self.number + 1, Relaxed);
         let is_slow = self.caller.seen.load(Relaxed) == self.number;
         if is_slow || self.was_slow {
             self.pace.was_slow.store(is_slow, Relaxed);
@@ -152,19 +160,15 @@ impl Pace {
     /// Makes a call under the watch.
     #[inline]
     pub(super) fn watched<R>(&self, call: impl FnOnce() -> R) -> R {
-        let known = match CALLER.get() {
-            Known::Watched(caller) => Some(caller),
-            Known::Unwatched => None,
-            Known::NotYet => Caller::of_this_thread(),
-        };
+        let caller = CALLER.get().unwrap_or_else(Caller::of_this_thread);
+        let n = caller.n.load(Relaxed);
         // A call within a call is watched as a part of it.
-        let Some(caller) = known.filter(|caller| caller.current.load(Relaxed) == 0) else {
+        if runs(n) {
             return call();
-        };
+        }
         // Nobody else writes here.
-        let number = caller.n_calls.load(Relaxed) + 1;
-        caller.n_calls.store(number, Relaxed);
-        caller.current.store(number, Relaxed);
+        let number = n + 1;
+        caller.n.store(number, Relaxed);
         let running = Running {
             caller,
             pace: self,
@@ -187,26 +191,26 @@ fn wake() {
     }
 }
 
-/// Looks at every thread; returns the calls that they have made.
+/// Looks at every thread; returns how often they have begun or ended a call.
 fn look() -> u64 {
     CALLERS
         .lock()
         .iter()
         .map(|caller| {
             caller.look();
-            caller.n_calls.load(Relaxed)
+            caller.n.load(Relaxed)
         })
         .fold(0, u64::wrapping_add)
 }
 
 fn watch() {
-    let (mut n_calls, mut n_quiet) = (0, 0);
+    let (mut counted, mut n_quiet) = (0, 0);
     loop {
         thread::park_timeout(STEP);
         let now = look();
         // One long call is no quiet, but found by then, and all that can be done for it is done.
-        n_quiet = if now == n_calls { n_quiet + 1 } else { 0 };
-        n_calls = now;
+        n_quiet = if now == counted { n_quiet + 1 } else { 0 };
+        counted = now;
         if n_quiet >= QUIET_STEPS {
             ASLEEP.store(true, Relaxed);
             thread::park_timeout(SLEEP);
@@ -236,17 +240,18 @@ mod tests {
 
     #[test]
     fn a_call_that_was_under_way_at_the_last_look_is_found_once() {
-        let caller = Caller::default();
+        let caller = Caller::new(0);
         assert!(!caller.look());
-        caller.current.store(7, Relaxed);
+        caller.n.store(7, Relaxed);
         assert!(!caller.look(), "it may have just begun");
         assert!(caller.look());
         assert!(!caller.look(), "one thread that reads is enough");
-        caller.current.store(0, Relaxed);
+        caller.n.store(8, Relaxed);
         assert!(!caller.look());
-        caller.current.store(8, Relaxed);
+        assert!(!caller.look(), "nothing runs");
+        caller.n.store(9, Relaxed);
         assert!(!caller.look());
-        caller.current.store(9, Relaxed);
+        caller.n.store(11, Relaxed);
         assert!(!caller.look(), "another call");
         assert!(caller.look());
     }
@@ -275,10 +280,7 @@ mod tests {
         let _entered = runtime.enter();
         let outcome = catch(|| Pace::default().watched(|| std::panic::resume_unwind(Box::new(()))));
         assert!(outcome.is_err());
-        assert_eq!(
-            watched().map(|caller| caller.current.load(Relaxed)),
-            Some(0)
-        );
+        assert!(watched().is_some_and(|caller| !runs(caller.n.load(Relaxed))));
     }
 
     #[test]
@@ -300,10 +302,9 @@ mod tests {
     }
 
     fn watched() -> Option<&'static Caller> {
-        match CALLER.get() {
-            Known::Watched(caller) => Some(caller),
-            Known::NotYet | Known::Unwatched => None,
-        }
+        CALLER
+            .get()
+            .filter(|caller| !std::ptr::eq(*caller, &UNWATCHED))
     }
 
     fn catch(call: impl FnOnce()) -> thread::Result<()> {
