@@ -12,8 +12,6 @@ use super::given::{self, Sink};
 use super::lent::{Lent, text};
 use crate::abi::host::level;
 use crate::abi::{self, Bytes, outcome};
-use crate::answer::Answer;
-use crate::error::PluginError;
 use crate::host::{ClientView, KvCondition, LogLevel, OutgoingMessage, RetainedView, SessionView};
 use crate::sdk::export::Listener;
 use crate::sdk::{Create, Refused};
@@ -242,21 +240,16 @@ unsafe extern "C" fn handle<L: Listener>(
         Imports.fail("hookmq_create was not called");
         return outcome::ERROR;
     };
-    match L::call(plugin, &lent) {
+    let outcome = match L::call(plugin, &lent) {
         // The answer to most events: nothing to hand over, and nothing of it to free.
         Ok(answer) if answer.is_plain_pass() => {
             mem::forget(answer);
             outcome::PASS
         }
-        answer => give(answer),
-    }
-}
-
-/// Apart from `handle`, so that a call that passes does not make room for it.
-#[cold]
-#[inline(never)]
-fn give(answer: Result<Answer, PluginError>) -> i32 {
-    given::give(answer, &Imports)
+        answer => given::give(answer, &Imports),
+    };
+    lent.end();
+    outcome
 }
 
 /// Takes an answer through imports.
