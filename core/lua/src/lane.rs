@@ -270,6 +270,8 @@ impl<F: Future<Output = mlua::Result<Value>>> Future for Slices<'_, F> {
             let memory = &vm.context.memory;
             memory.within(&vm.lua, || self.future.as_mut().poll(task))
         }));
+        // The coroutine may be dropped at any time from now on, and its end may need memory where nothing can be told that there is none.
+        vm.lift();
         let is_over = vm.guard.disarm(&armed);
         vm.context.calling.set(outer);
         match polled {

@@ -29,6 +29,21 @@ enum Force {
     Running,
 }
 
+/// What ran is over, if only by a panic.
+struct Left<'a> {
+    force: &'a Cell<Force>,
+    outer: Force,
+}
+
+impl Drop for Left<'_> {
+    fn drop(&mut self) {
+        self.force.set(match self.outer {
+            Force::Running => Force::Running,
+            Force::Lifted | Force::Left => Force::Left,
+        });
+    }
+}
+
 impl Memory {
     /// A limit of so many bytes beyond what the VM uses now.
     pub(crate) fn beyond(lua: &Lua, limit: usize) -> Self {
@@ -39,21 +54,23 @@ impl Memory {
         }
     }
 
-    /// Runs something with the limit in force. Nests.
+    /// Runs something with the limit in force, and leaves it there. Nests.
+    ///
+    /// What is left to be dropped afterwards must need nothing of the engine, as a value does; for a coroutine, [`Memory::lift`] first.
     pub(crate) fn within<R>(&self, lua: &Lua, run: impl FnOnce() -> R) -> R {
         let outer = self.force.replace(Force::Running);
         if outer == Force::Lifted {
             set(lua, self.bytes);
         }
-        let result = run();
-        self.force.set(match outer {
-            Force::Running => Force::Running,
-            Force::Lifted | Force::Left => Force::Left,
-        });
-        result
+        let _left = Left {
+            force: &self.force,
+            outer,
+        };
+        run()
     }
 
-    /// For the host, before it makes values: lifts the limit until a script runs. One that runs already keeps it.
+    /// For the host, before it makes values or ends a coroutine, which the engine does not protect: lifts the limit until a script runs.
+    /// One that runs already keeps it.
     pub(crate) fn lift(&self, lua: &Lua) {
         if self.force.get() == Force::Left {
             self.force.set(Force::Lifted);

@@ -228,6 +228,7 @@ fn open(file: &Path, options: &TestOptions) -> Result<Opened, String> {
         .set_name(format!("@{main}"))
         .set_mode(ChunkMode::Text);
     let result = context.memory.within(&lua, || chunk.exec());
+    context.memory.lift(&lua);
     if guard.disarm(&armed) {
         return Err(format!(
             "{main}: ran longer than {:?}",
@@ -253,6 +254,7 @@ fn run_one(file: &Path, options: &TestOptions, at: usize) -> Result<(), String> 
     let armed = opened.guard.arm(options.test_budget);
     let memory = &opened.context.memory;
     let result = memory.within(&opened.lua, || test.call::<()>(&opened.t));
+    memory.lift(&opened.lua);
     if opened.guard.disarm(&armed) {
         return Err(format!(
             "{}: ran longer than {:?}",

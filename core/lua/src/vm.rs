@@ -149,14 +149,14 @@ impl Vm {
         is_over: bool,
         budget: Duration,
     ) -> Result<Answer, Box<Failure>> {
+        // A script at its limit may still say something, and what it leaves behind is dropped.
+        self.lift();
         if is_over {
             return Err(self.over_budget(handler, budget));
         }
         match result {
             Ok(Value::Nil) => Ok(Answer::PASS),
             Ok(returned) => {
-                // A script at its limit may still say so.
-                self.lift();
                 let spec = handler.hook.spec();
                 Ok(verdict::answer(spec, returned, &handler.place)?)
             }

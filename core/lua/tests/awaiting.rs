@@ -259,3 +259,55 @@ fn a_dropped_call_does_not_keep_its_place() {
         assert!(Instant::now() < deadline, "the place was never given back");
     }
 }
+
+/// Takes all memory, in pieces of every size, and then ends or waits at the bottom of many calls: what the coroutine has grown to has to be
+/// given back with nothing left to do it in.
+fn full_and_deep(depth: usize, end: &str) -> Script {
+    let code = format!(
+        "local keep = {{}}
+        local function fill()
+            for _, n in {{ 40, 45, 50, 36, 60, 64, 20, 10, 4, 1 }} do
+                local last = nil
+                while pcall(function() local t = table.create(n, 0); t[1] = last; last = t end) do end
+                keep[n] = last
+            end
+        end
+        local function deep(n, at_the_bottom)
+            if n == 0 then at_the_bottom() return 0 end
+            return 1 + deep(n - 1, at_the_bottom)
+        end
+        return {{ validate_connection = function(client_id)
+            for n in keep do keep[n] = 0 end
+            broker.sleep(0.001)
+            deep({depth}, function() fill() {end} end)
+        end }}"
+    );
+    let mut settings = settings();
+    settings.memory_limit = 1 << 20;
+    settings.awaiting_timeout = Duration::from_millis(300);
+    load_with(&code, settings)
+}
+
+#[test]
+fn a_coroutine_that_fails_without_memory_is_given_back() {
+    let script = full_and_deep(500, "error('x')");
+    for _ in 0..3 {
+        let error = call(&script, "a").unwrap_err();
+        assert!(
+            matches!(error.cause, Cause::Memory | Cause::Raised),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_coroutine_that_waits_without_memory_is_given_back() {
+    let script = full_and_deep(100, "keep[40] = nil broker.sleep(100)");
+    for _ in 0..3 {
+        let error = call(&script, "a").unwrap_err();
+        assert!(
+            matches!(error.cause, Cause::Memory | Cause::Timeout),
+            "{error}"
+        );
+    }
+}
