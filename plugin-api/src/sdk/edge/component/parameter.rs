@@ -22,8 +22,9 @@ unsafe impl Sync for Place {}
 
 static PLACE: Place = Place(UnsafeCell::new([0; SIZE]));
 
-/// Whether the place has a parameter in it, or a call runs.
-static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+/// Whether the place has a parameter in it, or a call runs. Until `create` has ended it is not given away: what a library does as it is
+/// loaded may ask the broker for something, and takes the answer for the allocator's.
+static IS_TAKEN: AtomicBool = AtomicBool::new(true);
 
 /// `cabi_realloc`: room for what the broker hands over.
 ///
