@@ -262,7 +262,7 @@ fn a_dropped_call_does_not_keep_its_place() {
 
 /// Takes all memory, in pieces of every size, and then ends or waits at the bottom of many calls: what the coroutine has grown to has to be
 /// given back with nothing left to do it in.
-fn full_and_deep(depth: usize, end: &str) -> Script {
+fn is_given_back(depth: usize, end: &str, cause: Cause) {
     let code = format!(
         "local keep = {{}}
         local function fill()
@@ -285,29 +285,22 @@ fn full_and_deep(depth: usize, end: &str) -> Script {
     let mut settings = settings();
     settings.memory_limit = 1 << 20;
     settings.awaiting_timeout = Duration::from_millis(300);
-    load_with(&code, settings)
+    let script = load_with(&code, settings);
+    for _ in 0..3 {
+        let error = call(&script, "a").unwrap_err();
+        assert!(
+            error.cause == Cause::Memory || error.cause == cause,
+            "{error}"
+        );
+    }
 }
 
 #[test]
 fn a_coroutine_that_fails_without_memory_is_given_back() {
-    let script = full_and_deep(500, "error('x')");
-    for _ in 0..3 {
-        let error = call(&script, "a").unwrap_err();
-        assert!(
-            matches!(error.cause, Cause::Memory | Cause::Raised),
-            "{error}"
-        );
-    }
+    is_given_back(500, "error('x')", Cause::Raised);
 }
 
 #[test]
 fn a_coroutine_that_waits_without_memory_is_given_back() {
-    let script = full_and_deep(100, "keep[40] = nil broker.sleep(100)");
-    for _ in 0..3 {
-        let error = call(&script, "a").unwrap_err();
-        assert!(
-            matches!(error.cause, Cause::Memory | Cause::Timeout),
-            "{error}"
-        );
-    }
+    is_given_back(100, "keep[40] = nil broker.sleep(100)", Cause::Timeout);
 }
