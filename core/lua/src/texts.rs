@@ -2,9 +2,11 @@
 //! let it go costs as much as a small handler.
 
 use std::cell::RefCell;
+use std::hash::BuildHasher as _;
 use std::rc::Rc;
 
 use mlua::LuaString;
+use rustc_hash::FxBuildHasher;
 
 /// Texts kept by one VM, a power of two. Each has one place where it can lie, so that a lookup is one comparison.
 const PLACES: usize = 256;
@@ -55,7 +57,8 @@ impl Texts {
         if text.len() > LONGEST {
             return Found::New;
         }
-        let hash = hash(text.as_bytes());
+        // Not keyed, as whoever makes texts that fall on one place only makes them as slow as texts that are not kept.
+        let hash = FxBuildHasher.hash_one(text);
         #[expect(
             clippy::cast_possible_truncation,
             reason = "the lowest bits choose the place"
@@ -88,26 +91,6 @@ impl Texts {
             .and_then(|place| place.kept.replace(kept));
         // Not under the borrow: it ends in the engine.
         drop(before);
-    }
-}
-
-/// Not keyed, as whoever makes texts that fall on one place only makes them as slow as texts that are not kept.
-fn hash(text: &[u8]) -> u64 {
-    let fold = |hash: u64, word: u64| {
-        let product = u128::from(hash ^ word) * 0x9e37_79b9_7f4a_7c15;
-        #[expect(clippy::cast_possible_truncation, reason = "both halves are taken")]
-        let folded = product as u64 ^ (product >> 64) as u64;
-        folded
-    };
-    let (words, rest) = text.as_chunks::<8>();
-    let hash = words
-        .iter()
-        .map(|word| u64::from_le_bytes(*word))
-        .fold(!(text.len() as u64), fold);
-    match text.last_chunk::<8>() {
-        // The rest is within the last eight bytes.
-        Some(last) => fold(hash, u64::from_le_bytes(*last)),
-        None => rest.iter().map(|byte| u64::from(*byte)).fold(hash, fold),
     }
 }
 

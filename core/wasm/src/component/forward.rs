@@ -1,6 +1,6 @@
 //! A component as the engine calls it fastest: a small module in front of the ones that export its functions hands those on.
 //!
-//! At each call, the engine (wasmtime 48) looks for the machine code of the core function behind a component's function, a fourth of
+//! At each call, the engine (wasmtime 48) looks for the machine code of the core function behind a component's function, a fifth of
 //! what the call costs. It need not if the instance that exports the function has imported it: then the way to it was found when the
 //! instance was made. So the broker adds a module that imports what is called and exports it again, and nothing else in the component
 //! changes. wasmtime 49 finds the way once by itself: with it, this file goes.
